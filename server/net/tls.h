@@ -1,0 +1,45 @@
+/* tls.h - certificates and TLS settings of the domains we serve: the door to libssl, together with
+ * transport.c. TLS 1.2 with ECDHE and AEAD, and 1.3; no renegotiation, no compression, no tickets
+ * (RFC 7590, RFC 9325). */
+#ifndef GODWIT_NET_TLS_H
+#define GODWIT_NET_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct tls_set;
+struct tls_connection;
+
+struct tls_certificate {
+	const char *domain;      /* prepared */
+	const char *certificate; /* PEM file: leaf first, then intermediates */
+	const char *key;         /* PEM file */
+};
+
+/* Loads certificates and keys and makes a context for each domain. Immutable and reference-counted,
+ * the same for all workers; a reload makes another, and connections keep theirs. The first domain
+ * serves clients without SNI; what SNI names but is not among the domains gets the first as well.
+ * Returns NULL and a text naming file, trouble and cure in `error_out` (made in `arena`). */
+struct tls_set *tls_set_new(const struct tls_certificate *certificates, size_t count,
+    struct arena *arena, const char **error_out);
+struct tls_set *tls_set_ref(struct tls_set *set);
+void tls_set_unref(struct tls_set **set);
+
+/* What `godwitctl check` and the log tell about a certificate file. */
+struct tls_facts {
+	int64_t not_after_us;
+	bool names_domain; /* by subjectAltName, RFC 9525 */
+	const char *subject;
+	const char *issuer;
+};
+/* Reads the leaf of a PEM file; false and a text if it cannot. */
+bool tls_certificate_facts(const char *file, const char *domain, struct arena *arena,
+    struct tls_facts *facts_out, const char **error_out);
+
+/* Channel bindings (RFC 5056) a connection can give. */
+enum binding { BINDING_TLS_EXPORTER, BINDING_TLS_SERVER_END_POINT, BINDING_TLS_UNIQUE };
+#define BINDING_MAX_BYTES 64
+
+#endif

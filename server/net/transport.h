@@ -1,0 +1,97 @@
+/* transport.h - a connection: descriptor, TLS, and what waits to be written.
+ * Drives SSL directly on the descriptor. Everything queued in one round of the loop leaves at its end
+ * as one record and one write. Unsent output is bounded; a reader that lets it grow past the soft
+ * bound is not read from any more, and past the hard bound, or a deadline, is cut. A connection may
+ * move to another worker with its TLS state. */
+#ifndef GODWIT_NET_TRANSPORT_H
+#define GODWIT_NET_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "net/tls.h"
+
+struct address;
+struct text;
+struct transport;
+
+struct transport_limits {
+	size_t output_soft_bytes;     /* over it: stop reading from this peer (1 MiB) */
+	size_t output_hard_bytes;     /* over it: cut (4 MiB) */
+	unsigned write_timeout_ms;    /* output that makes no progress for so long: cut (60 s) */
+	size_t read_bytes_per_second; /* token bucket on what is read; 0: none (64 KiB/s) */
+	size_t read_burst_bytes;      /* its depth (256 KiB) */
+};
+
+enum transport_end {
+	TRANSPORT_PEER_CLOSED, /* orderly end */
+	TRANSPORT_BROKEN,      /* reset, timed out */
+	TRANSPORT_TLS_FAILED,  /* handshake or record error; detail names it */
+	TRANSPORT_OVERFLOW,    /* hard output bound */
+	TRANSPORT_STALLED      /* write deadline */
+};
+
+struct transport_events {
+	/* Bytes arrived, decrypted. Lent for the call. transport_free() is allowed inside. */
+	void (*received)(void *state, const char *bytes, size_t length);
+	/* The TLS handshake is complete. */
+	void (*secured)(void *state);
+	/* Everything queued so far was handed to the kernel. Called once after each time there was
+	 * something; never inside transport_output(). */
+	void (*written)(void *state);
+	/* The connection is no more; nothing else will be called. Free it, now or later. Never called
+	 * inside another function of the transport, but transport_resume() and the loop. */
+	void (*closed)(void *state, enum transport_end end, const char *detail);
+};
+
+/* Takes the connected, non-blocking descriptor. `address` (may be NULL) is the peer's counted address
+ * (listener.h), released with the transport. Reads at once. */
+struct transport *transport_new(int fd, struct address *address, const struct transport_limits *limits,
+    const struct transport_events *events, void *state);
+/* Closes at once; what is unsent is lost. Inside any event too. Accepts a pointer to NULL. */
+void transport_free(struct transport **transport);
+/* Writes what is queued, then shuts TLS and the connection down and waits for the peer a moment; the
+ * transport calls nothing any more and frees itself. The owner's pointer becomes NULL. */
+void transport_finish(struct transport **transport);
+
+/* Server side of TLS: at once for direct TLS; for STARTTLS what is queued leaves in clear first, and
+ * received bytes that follow are taken as TLS. `alpn_required` NULL: none; else a client that sends
+ * ALPN without this protocol is refused (XEP-0368: "xmpp-client"). `alpn` is lent. */
+void transport_start_tls(struct transport *transport, struct tls_set *set, const char *alpn);
+
+/* Where to append output; it is written at the end of this round. Call transport_output() anew for
+ * each piece: it is what queues the write. Never NULL; after a failure what is appended is dropped. */
+struct text *transport_output(struct transport *transport);
+/* Bytes queued and not yet handed to the kernel. */
+size_t transport_unsent(const struct transport *transport);
+/* Stops and restarts reading. Nested calls do not count. Resume may deliver bytes that TLS already
+ * holds, from the loop, not inside the call. */
+void transport_pause(struct transport *transport);
+void transport_resume(struct transport *transport);
+void transport_set_limits(struct transport *transport, const struct transport_limits *limits);
+/* Changes who is told. */
+void transport_set_events(struct transport *transport, const struct transport_events *events,
+    void *state);
+
+/* Moving between workers: after detach() nothing is called and the transport belongs to no loop; it
+ * may then be handed to another thread, which attaches it and gets what was already read. Unsent
+ * output is carried along. Call detach only from a worker_later(), never inside an event. */
+void transport_detach(struct transport *transport);
+void transport_attach(struct transport *transport);
+
+bool transport_is_secure(const struct transport *transport);
+/* "TLSv1.3"; NULL without TLS. */
+const char *transport_tls_version(const struct transport *transport);
+const char *transport_tls_cipher(const struct transport *transport);
+/* The name the client sent (SNI), or NULL. */
+const char *transport_server_name(const struct transport *transport);
+/* Channel binding data: bytes written to `out` (BINDING_MAX_BYTES), 0 if this connection has none:
+ * tls-exporter on 1.3 or with extended master secret, tls-unique on 1.2 with it, end point always. */
+size_t transport_binding(const struct transport *transport, enum binding binding, unsigned char *out);
+/* The peer's address as text, "192.0.2.1" or "2001:db8::1", and port. Lent. */
+const char *transport_peer(const struct transport *transport);
+unsigned transport_peer_port(const struct transport *transport);
+struct address *transport_address(const struct transport *transport);
+
+#endif
