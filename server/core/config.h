@@ -1,0 +1,95 @@
+/* config.h - godwit.conf, read and checked: the door to libconfuse.
+ * A configuration is immutable and reference-counted. A reload makes another, and each worker takes it
+ * over by its mailbox; a task keeps the one it began with. */
+#ifndef GODWIT_CORE_CONFIG_H
+#define GODWIT_CORE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/log.h"
+
+struct arena;
+struct module;
+struct tls_set;
+
+enum listen_kind { LISTEN_C2S, LISTEN_C2S_TLS };
+
+struct config_listen {
+	enum listen_kind kind;
+	const char *address; /* NULL: all, both families */
+	unsigned port;
+};
+
+struct config_domain {
+	const char *name; /* prepared */
+	const char *certificate;
+	const char *key;
+};
+
+/* Section limits; etc/godwit.conf explains each. */
+struct limits {
+	size_t stanza_bytes, stanza_bytes_before_login;
+	size_t xml_depth, xml_attributes, xml_elements, xml_name_bytes;
+	unsigned login_timeout, tls_timeout, write_timeout; /* seconds */
+	unsigned login_failures;
+	unsigned connections_per_address, pending_per_address, pending, connections;
+	unsigned sessions_per_account;
+	size_t bytes_per_second, burst_bytes;
+	size_t output_soft_bytes, output_hard_bytes;
+	size_t unacked_stanzas, unacked_bytes;
+	unsigned unacked_seconds; /* after which an unacknowledged message is stored */
+	unsigned roster_items;
+	unsigned subscription_requests; /* pending ones kept for an account */
+	unsigned directed_presences;    /* remembered for a session */
+	unsigned accounts_cached;       /* accounts without sessions kept in memory, a worker */
+	unsigned waiting_stanzas;       /* for one account that is being loaded */
+};
+
+struct config {
+	const char *path;
+	const char *database;
+	const char *schema;      /* folder of the migrations */
+	const char *module_path; /* folders of the modules, ':' between */
+	const char *control;     /* socket of godwitctl; NULL or "": none */
+	const char *user;        /* to become after binding, when started as root; "" stays */
+	unsigned workers;
+	unsigned scram_iterations;
+	bool tls_required;
+	bool allow_plain;
+	enum log_level log_level;
+	enum log_format log_format;
+	const char *log_file; /* NULL: standard error */
+	const char *const *modules; /* names, ended by NULL */
+	const struct config_domain *domains;
+	size_t domain_count;
+	const struct config_listen *listens;
+	size_t listen_count;
+	struct limits limits;
+	/* Set by config_load(): the sections of the modules, by module index; certificates loaded. */
+	const void *const *module_sections;
+	struct tls_set *tls;
+};
+
+/* What --check and the server are told that is not an error: "certificate of example.org expires in
+ * 3 days". Called for each. */
+typedef void config_warning(void *state, const char *text);
+
+/* Reads the file as far as needed to know the modules: `names_out` (ended by NULL) and `path_out`. NULL
+ * error on success; the reason names file, line and cure. */
+bool config_modules(const char *path, struct arena *arena, const char *const **names_out,
+    const char **path_out, const char **error_out);
+/* Reads and checks the whole file. `modules` (loaded, ended by NULL) give their sections' keys.
+ * `certificates`: also load them (TLS contexts), else `tls` stays NULL. Returns one reference, or NULL
+ * and the reason: file, line, what and cure. */
+struct config *config_load(const char *path, const struct module *const *modules, bool certificates,
+    struct arena *arena, const char **error_out);
+struct config *config_ref(const struct config *config);
+void config_unref(struct config **config);
+/* The served domain of that name, or NULL. */
+const struct config_domain *config_domain(const struct config *config, const char *name);
+/* Names the first setting that differs and needs a restart (database, workers, listeners, modules,
+ * control, user ...), or NULL. */
+const char *config_needs_restart(const struct config *old, const struct config *new_config);
+
+#endif

@@ -1,0 +1,255 @@
+/* module.h - the interface modules are written to; the only header of ours a module includes.
+ * A module is one file, built as a loadable object, that ends in GODWIT_MODULE(name, ...): tables of
+ * what it offers and the functions they name. Hooks are plain functions over memory that is loaded
+ * already; what is not in memory is asked for by store_run() with a hold on the task, and goes on in a
+ * continuation (doc/modules.md). Everything runs on the account's home worker; nothing here locks. */
+#ifndef GODWIT_CORE_MODULE_H
+#define GODWIT_CORE_MODULE_H
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rc.h"
+#include "base/text.h"
+#include "xml/element.h"
+#include "xmpp/jid.h"
+#include "xmpp/ns.h"
+#include "xmpp/stanza.h"
+#include "store/store.h"
+#include "core/keys.h"
+
+struct account;
+struct module;
+struct session;
+struct task;
+
+/* ---- hooks ---- */
+
+enum verdict {
+	PASS, /* not ours: offer it to the next hook */
+	DONE  /* ours: answered, or an answer is on its way, or silently dropped */
+};
+
+enum hook_kind {
+	HOOK_NONE,           /* ends a table */
+	IQ_GET,              /* by the namespace of the payload */
+	IQ_SET,
+	ANY_MESSAGE,
+	ANY_PRESENCE,
+	ANY_IQ,              /* every iq, results and errors too, before IQ_GET and IQ_SET hooks */
+	MESSAGE_UNDELIVERED, /* a message that no session can take now (RFC 6121 section 8.5) */
+	MESSAGE_UNCONFIRMED  /* delivered, but not acknowledged in time: keep it as well */
+};
+
+enum addressed {
+	/* IQ_GET and IQ_SET to a domain we serve; ANY_... to it too. There is no account. */
+	TO_DOMAIN,
+	/* IQ_GET and IQ_SET to a bare JID of ours, or to nobody by its owner. ANY_... also to full JIDs,
+	 * before a session gets it. At the home of the addressee. */
+	TO_ACCOUNT,
+	/* Whatever an account of ours sends, before it is routed. At the home of the sender. */
+	FROM_ACCOUNT
+};
+
+struct hook {
+	enum hook_kind kind;
+	const char *ns; /* IQ_GET and IQ_SET only; else NULL */
+	enum addressed addressed;
+	int priority; /* high first; of equals, the order of the modules in the configuration */
+	enum verdict (*run)(struct task *task);
+};
+#define HOOK_END { HOOK_NONE }
+
+/* ---- tasks: work on one stanza ---- */
+
+const struct stanza *task_stanza(const struct task *task);
+/* The first child element of the stanza, or NULL. Lent. */
+struct element *task_payload(const struct task *task);
+/* Memory that lives as long as the task. */
+struct arena *task_arena(struct task *task);
+/* The account whose home we are on: the sender's for FROM_ACCOUNT, the addressee's for TO_ACCOUNT;
+ * NULL for TO_DOMAIN. */
+struct account *task_account(const struct task *task);
+/* Whether the stanza comes from the account itself (any of its sessions). */
+bool task_by_owner(const struct task *task);
+/* The session that sent the stanza, if it lives on this worker and still lives; else NULL. */
+struct session *task_session(const struct task *task);
+/* The module's section of the configuration that this task began with. */
+const void *task_config(const struct task *task);
+/* The served domain the stanza is addressed to, or that of the account. */
+const char *task_domain(struct task *task);
+/* The number under which a message is kept (MESSAGE_UNDELIVERED, MESSAGE_UNCONFIRMED): ascending in
+ * the order of arrival, unique in the database. */
+int64_t task_message_id(const struct task *task);
+void task_set_message_id(struct task *task, int64_t id);
+
+/* Keeps the task, and the sender's acknowledgement, until task_reply(), task_fail() or task_finish()
+ * let go. Returns the task, to be the state of a continuation. */
+struct task *task_hold(struct task *task);
+/* Answers an iq with a result; `payload` (made in the task's arena) may be NULL. For other stanzas it
+ * answers nothing. Lets go of the hold, if one is held. Returns DONE. */
+enum verdict task_reply(struct task *task, struct element *payload);
+/* Answers with an error where one is due. Lets go of the hold, if one is held. Returns DONE. */
+enum verdict task_fail(struct task *task, enum rc rc);
+/* The same with a text for people. */
+enum verdict task_fail_text(struct task *task, enum rc rc, const char *text);
+/* task_reply() if RC_OK, else task_fail(). */
+enum verdict task_finish(struct task *task, enum rc rc, struct element *payload);
+/* Takes one more hold than task_hold()'s first, for continuations side by side; each is let go by
+ * task_release(), and the answer waits for none of them. */
+void task_release(struct task *task);
+/* Goes on with the hooks behind the one that held it, as if it had PASSed; lets go of the hold. */
+void task_resume(struct task *task);
+
+/* ---- accounts ---- */
+
+/* The parameters (domain, username) for store_run(): PARAMS(account_key(task), ...). Lent by the task's
+ * arena. */
+struct account_key account_key(struct task *task);
+struct account_key account_key_of(struct account *account, struct arena *arena);
+/* The bare JID. Lent. */
+const struct jid *account_jid(const struct account *account);
+/* The module's state of that account: set by .account_loaded, or by the module at any time; freed by
+ * .account_free. */
+void *account_state(const struct account *account, const struct module *module);
+void account_set_state(struct account *account, const struct module *module, void *state);
+/* Whether that bare JID is on the roster with a subscription in that direction (RFC 6121 section
+ * 2.1.2.5): `from`: it may see our presence; `to`: we see theirs. The account itself always may. */
+bool account_shows_presence_to(const struct account *account, const struct jid *contact);
+bool account_sees_presence_of(const struct account *account, const struct jid *contact);
+/* Holds back what others send to this account, in order, until account_unblock(). Nests. */
+void account_block(struct account *account);
+void account_unblock(struct account *account);
+/* References keep an account in memory; it may have been deleted meanwhile (account_is_gone). */
+struct account *account_ref(struct account *account);
+void account_unref(struct account *account);
+bool account_is_gone(const struct account *account);
+/* Whether a kept message of this number is on its way to one of the account's sessions. */
+bool account_is_delivering(const struct account *account, int64_t message_id);
+
+/* ---- sessions ---- */
+
+/* The sessions of an account; NULL ends it. */
+struct session *account_first_session(const struct account *account);
+struct session *session_next(const struct session *session);
+struct account *session_account(const struct session *session);
+/* The full JID. Lent. */
+const struct jid *session_jid(const struct session *session);
+/* Whether it has sent initial presence (RFC 6121 section 4.2). */
+bool session_is_available(const struct session *session);
+/* -128 to 127; meaningful if available. */
+int session_priority(const struct session *session);
+/* The last presence it broadcast, or NULL. Lent. */
+const struct stanza *session_presence(const struct session *session);
+/* Sends a stanza to this client; `to` NULL: the stanza's own. */
+void session_send(struct session *session, const struct stanza *stanza, const struct jid *to);
+/* Sends a kept message of the account; .message_delivered tells when the client has it, else it stays
+ * kept. */
+void session_send_kept(struct session *session, const struct stanza *stanza, int64_t message_id);
+/* The session of that resource, or NULL. */
+struct session *account_find_session(const struct account *account, const char *resource);
+/* Whether it asked for the roster (RFC 6121 section 2.2). */
+bool session_wants_roster(const struct session *session);
+/* A flag of a module on a session, such as "asked for the block list": 0 to 31, by module_flag(). */
+void session_set_flag(struct session *session, unsigned flag);
+bool session_has_flag(const struct session *session, unsigned flag);
+/* A flag number of its own, to be asked for once in .start. */
+unsigned module_flag(void);
+
+/* ---- the world ---- */
+
+/* Routes a stanza to its `to`, as the server or as the account in its `from`. Takes no reference of
+ * yours: unref it after. */
+void server_send(const struct stanza *stanza);
+/* Tells one JID, or one contact, that the account is unavailable, or its current presence: for what a
+ * block list changes. */
+void account_hide_from(struct account *account, const struct jid *contact);
+void account_show_to(struct account *account, const struct jid *contact);
+/* Removes the account with all that belongs to it and ends its sessions; `on_done` as in store_run(). */
+void account_remove(struct account *account, store_done *on_done, void *state);
+/* A new password for an account: derives the keys off the loop's way and stores them; `on_done` gets
+ * the result. RC_NOT_ACCEPTABLE for a password SASLprep refuses. */
+void account_set_password(struct account_key key, const char *password, store_done *on_done, void *state);
+/* Makes an account; RC_CONFLICT if it exists, RC_NOT_ACCEPTABLE for a bad password. */
+void account_create(struct account_key key, const char *password, store_done *on_done, void *state);
+/* When the process began, by the wall clock. */
+int64_t server_started_us(void);
+const char *server_version(void);
+/* Whether we serve this (prepared) domain now. */
+bool server_serves(const char *domain);
+
+/* ---- the module itself ---- */
+
+struct module {
+	unsigned api_version;
+	const char *name;
+	/* Features that disco#info (XEP-0030) lists for the domain, and for the account; either a single
+	 * one or a list ended by NULL. */
+	const char *feature;
+	const char *account_feature;
+	const char *const *features;
+	const char *const *account_features;
+	const struct hook *hooks;
+	const struct config_key *config;
+	size_t config_bytes;
+	/* Checks the section once it is filled: NULL, or what is wrong (constant text). */
+	const char *(*config_check)(const void *section);
+
+	/* What is loaded with each account, before the first hook sees it: parameters (domain, username).
+	 * account_loaded gets the rows and sets the state. */
+	const struct statement *account_load;
+	void (*account_loaded)(struct account *account, const struct store_result *rows);
+	void (*account_free)(void *state);
+
+	/* A session has sent initial presence; its own broadcast went out already. */
+	void (*session_available)(struct session *session);
+	/* The priority of an available session has become 0 or more from below. */
+	void (*session_reachable)(struct session *session);
+	/* A session is ending, in whatever way; it is still in the account's list. */
+	void (*session_ended)(struct session *session);
+	/* A kept message has reached a client: forget it. */
+	void (*message_delivered)(struct account *account, int64_t message_id);
+	/* Adds to the answer of disco#info for the domain (forms, identities); `task` is the request, or
+	 * NULL when the capabilities of the server (XEP-0115) are computed. Elements in `arena`. */
+	void (*disco)(struct task *task, struct arena *arena, const char *domain, struct element *query);
+	/* Adds stream features; before login (`logged_in` false) or after. */
+	void (*stream_features)(struct arena *arena, const char *domain, struct element *features,
+	    bool logged_in);
+	/* Once, before any worker runs, and after all have ended. start returns false to refuse (it has
+	 * logged why). */
+	bool (*start)(void);
+	void (*stop)(void);
+
+	unsigned index; /* set by the loader */
+};
+
+/* All modules, in the order of the configuration; NULL ends it. */
+const struct module *const *server_modules(void);
+/* The section of a module in the configuration in force on this worker; for functions without a task. */
+const void *module_config(const struct module *module);
+
+#ifndef GODWIT_API_VERSION
+#define GODWIT_API_VERSION 1
+#endif
+
+#if defined(__GNUC__)
+#define GODWIT_EXPORT __attribute__((visibility("default")))
+#else
+#define GODWIT_EXPORT
+#endif
+
+/* The one symbol the loader looks for, which is how a module names itself: &godwit_module. With a
+ * config table, also give .config_bytes = sizeof(struct ..._config). */
+extern GODWIT_EXPORT struct module godwit_module;
+#define GODWIT_MODULE(name_, ...) \
+	struct module godwit_module = { .api_version = GODWIT_API_VERSION, .name = #name_, __VA_ARGS__ }
+
+#endif
