@@ -18,8 +18,7 @@ void arena_free(struct arena **arena);
 size_t arena_size(const struct arena *arena);
 
 /* `size` bytes, aligned for any type, undefined content; never NULL. */
-void *arena_alloc(struct arena *arena, size_t size)
-    __attribute__((returns_nonnull, alloc_size(2)));
+void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull, alloc_size(2)));
 /* The same, all zero. */
 void *arena_alloc_zero(struct arena *arena, size_t size)
     __attribute__((returns_nonnull, alloc_size(2)));

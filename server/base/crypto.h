@@ -1,6 +1,6 @@
 /* crypto.h - hashes, random bytes and comparing secrets: the door to libcrypto.
- * Algorithms are fetched once, by crypto_init(); fetching by name on every call costs three times the
- * digest. All functions may be called from any thread. */
+ * Algorithms are fetched once, by crypto_init(); fetching by name on every call costs three times
+ * the digest. All functions may be called from any thread. */
 #ifndef GODWIT_BASE_CRYPTO_H
 #define GODWIT_BASE_CRYPTO_H
 
@@ -21,10 +21,10 @@ size_t digest_bytes(enum digest digest);
 void crypto_hash(enum digest digest, const void *bytes, size_t length, unsigned char *out);
 void crypto_hmac(enum digest digest, const void *key, size_t key_length, const void *bytes,
     size_t length, unsigned char *out);
-/* PBKDF2 with HMAC (RFC 8018 section 5.2), one output block of digest_bytes(). Milliseconds of work:
- * never on a loop for a peer's sake. */
-void crypto_pbkdf2(enum digest digest, const void *password, size_t password_length, const void *salt,
-    size_t salt_length, unsigned iterations, unsigned char *out);
+/* PBKDF2 with HMAC (RFC 8018 section 5.2), one output block of digest_bytes(). Milliseconds of
+ * work: never on a loop for a peer's sake. */
+void crypto_pbkdf2(enum digest digest, const void *password, size_t password_length,
+    const void *salt, size_t salt_length, unsigned iterations, unsigned char *out);
 /* Bytes from the system's generator. */
 void crypto_random(void *out, size_t length);
 /* Compares in constant time. */

@@ -1,6 +1,7 @@
 /* hash.h - a table from byte strings to pointers, and the hash function behind it.
  * Keys are lent: they must live, unchanged, as long as their entry (usually inside the value). The
- * function is SipHash-1-3 under a key made at start, so that no peer can choose names that collide. */
+ * function is SipHash-1-3 under a key made at start, so that no peer can choose names that collide.
+ */
 #ifndef GODWIT_BASE_HASH_H
 #define GODWIT_BASE_HASH_H
 
@@ -30,7 +31,10 @@ void *hash_next(const struct hash *hash, size_t *cursor);
 void hash_init(void);
 /* The hash of some bytes under the process's key: not the same in another process. */
 uint64_t hash_bytes(const void *bytes, size_t length);
-/* A hash that is the same in every process, for choosing homes (DESIGN: buckets). */
+/* A hash that is the same in every process, for choosing homes: FNV-1a of 64 bits (offset basis
+ * cbf29ce484222325, prime 100000001b3, both hexadecimal) over the bytes, then the 64-bit finaliser
+ * of MurmurHash3 (shift 33, times ff51afd7ed558ccd, shift 33, times c4ceb9fe1a85ec53, shift 33,
+ * each shift exclusive-ored in), which spreads what FNV leaves in the high bits. */
 uint64_t hash_bytes_stable(const void *bytes, size_t length);
 
 #endif

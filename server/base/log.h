@@ -1,8 +1,8 @@
 /* log.h - what the server tells its admin.
- * One line for each event: time, level, area, a constant text, then fields as key=value (or the same
- * as one JSON object). A log object carries fields for everything said through it, so no message
- * repeats which stream it is about. Lines are written by a thread of their own: logging never blocks
- * a loop. Passwords, keys and what people write stay out. */
+ * One line for each event: time, level, area, a constant text, then fields as key=value (or the
+ * same as one JSON object). A log object carries fields for everything said through it, so no
+ * message repeats which stream it is about. Lines are written by a thread of their own: logging
+ * never blocks a loop. Passwords, keys and what people write stay out. */
 #ifndef GODWIT_BASE_LOG_H
 #define GODWIT_BASE_LOG_H
 
@@ -15,7 +15,7 @@ enum log_format { LOG_TEXT, LOG_JSON };
 struct log;
 
 struct log_field {
-	const char *key; /* NULL ends a list */
+	const char *key;  /* NULL ends a list */
 	const char *text; /* NULL: `number` is meant */
 	int64_t number;
 };
@@ -35,8 +35,8 @@ static inline struct log_field log_field_number(const char *key, int64_t number)
 	    default: log_field_number)(key, value)
 
 /* Starts the writer thread. `path` is a file to append to, NULL for standard error. Returns false,
- * with errno, if the file cannot be opened. Without log_start(), lines go to standard error at once,
- * which is what small tools and tests want. */
+ * with errno, if the file cannot be opened. Without log_start(), lines go to standard error at
+ * once, which is what small tools and tests want. */
 bool log_start(const char *path, enum log_format format);
 /* Writes what is pending and ends the thread. */
 void log_stop(void);
@@ -50,15 +50,15 @@ bool log_level_parse(const char *name, enum log_level *level_out);
 bool log_wants(enum log_level level);
 
 /* Makes a log object; `area` (constant text: "c2s", "store") is lent, and NULL takes the parent's.
- * Inherits the parent's fields (NULL: none) by copy, so the parent may go first. `fields` ends with a
- * NULL key. */
+ * Inherits the parent's fields (NULL: none) by copy, so the parent may go first. `fields` ends with
+ * a NULL key. */
 struct log *log_new(const struct log *parent, const char *area, const struct log_field *fields);
 void log_free(struct log **log);
 /* Writes one line; `log` may be NULL: area "main", no fields of its own. Use the macros. */
-void log_write(enum log_level level, const struct log *log, const char *text,
-    const struct log_field *fields);
+void log_write(
+    enum log_level level, const struct log *log, const char *text, const struct log_field *fields);
 
-#define LOG_FIELDS(...) ((const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ) { 0 } })
+#define LOG_FIELDS(...) ((const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } })
 #define LOG_AT(level, log, text, ...) \
 	(log_wants(level) ? log_write(level, log, text, LOG_FIELDS(__VA_ARGS__)) : (void)0)
 #define log_debug(log, text, ...) LOG_AT(LOG_DEBUG, log, text __VA_OPT__(, ) __VA_ARGS__)

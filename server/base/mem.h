@@ -27,6 +27,6 @@ _Noreturn void assert_failed(const char *condition, const char *file, int line);
 
 /* From a member back to the struct that holds it. */
 #define CONTAINER_OF(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

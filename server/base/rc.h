@@ -33,7 +33,8 @@ enum rc {
 
 /* The element name of the condition, "item-not-found"; "ok" for RC_OK. */
 const char *rc_name(enum rc rc);
-/* The error type that goes with it (RFC 6120 section 8.3.2): "auth", "cancel", "modify" or "wait". */
+/* The error type that goes with it (RFC 6120 section 8.3.2): "auth", "cancel", "modify" or "wait".
+ */
 const char *rc_type(enum rc rc);
 
 #endif

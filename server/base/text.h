@@ -28,8 +28,8 @@ void text_append(struct text *text, const void *bytes, size_t length);
 void text_puts(struct text *text, const char *string);
 void text_putc(struct text *text, char byte);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Makes room for `length` more bytes and returns where they go; then add to `length` what was
- * written, at most that many. */
+/* Makes room for `length` more bytes and a NUL, and returns where they go; then add to the member
+ * `length` what was written, at most that many. The NUL is the caller's, or the next append's. */
 char *text_reserve(struct text *text, size_t length);
 /* Drops the first `length` bytes (at most all). */
 void text_consume(struct text *text, size_t length);
@@ -51,8 +51,8 @@ bool utf8_valid(const char *bytes, size_t length);
 
 /* Base64 (RFC 4648 section 4). */
 char *base64_encode(struct arena *arena, const void *bytes, size_t length);
-/* Strict: alphabet, padding and length as the RFC has them, no white space. Returns NULL when `text`
- * is not base64; else the bytes (with a NUL behind), and their number in `length_out`. */
+/* Strict: alphabet, padding and length as the RFC has them, no white space. Returns NULL when
+ * `text` is not base64; else the bytes (with a NUL behind), and their number in `length_out`. */
 char *base64_decode(struct arena *arena, const char *text, size_t *length_out);
 
 /* Lower-case hexadecimal. */
@@ -64,6 +64,8 @@ bool number_parse(const char *text, int64_t minimum, int64_t maximum, int64_t *n
 /* Microseconds since 1970 by the wall clock. */
 int64_t time_now_us(void);
 /* XEP-0082 DateTime in UTC with milliseconds, "2027-03-01T09:30:00.120Z". */
+#define TIME_TEXT_BYTES 64
+void time_to_text(char text_out[TIME_TEXT_BYTES], int64_t time_us);
 char *time_format(struct arena *arena, int64_t time_us);
 
 #endif
