@@ -25,7 +25,7 @@ void crypto_hmac(enum digest digest, const void *key, size_t key_length, const v
  * work: never on a loop for a peer's sake. */
 void crypto_pbkdf2(enum digest digest, const void *password, size_t password_length,
     const void *salt, size_t salt_length, unsigned iterations, unsigned char *out);
-/* Bytes from the system's generator. */
+/* Bytes from the system's generator; does not need crypto_init(). */
 void crypto_random(void *out, size_t length);
 /* Compares in constant time. */
 bool crypto_equal(const void *a, const void *b, size_t length);

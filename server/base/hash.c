@@ -5,13 +5,12 @@
  * hash: most keys that differ are told apart without looking at them. */
 #include "base/hash.h"
 
+#include "base/crypto.h"
 #include "base/mem.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define SLOTS_MIN 8
 #define SLOTS_KEPT 64 /* a table that became empty keeps no more */
@@ -37,14 +36,7 @@ static uint64_t process_key[2];
 
 void hash_init(void)
 {
-	size_t done = 0;
-	ssize_t got;
-
-	while (done < sizeof(process_key)) {
-		got = getrandom((char *)process_key + done, sizeof(process_key) - done, 0);
-		ASSERT(got > 0 || errno == EINTR);
-		done += got > 0 ? (size_t)got : 0;
-	}
+	crypto_random(process_key, sizeof(process_key));
 }
 
 static uint64_t rotate_left(uint64_t word, unsigned bits)
