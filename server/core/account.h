@@ -1,0 +1,80 @@
+/* account.h - a bare JID of ours in memory, on its home worker: sessions, roster, what modules keep.
+ * It is loaded by one pipelined round of queries before anything sees it; what arrives meanwhile waits
+ * in order. Without sessions it stays in a bounded LRU; names that do not exist are remembered there
+ * too. */
+#ifndef GODWIT_CORE_ACCOUNT_H
+#define GODWIT_CORE_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "core/module.h"
+
+struct roster;
+struct session;
+struct stanza;
+struct task;
+
+enum account_phase {
+	ACCOUNT_LOADING, /* its queries are under way */
+	ACCOUNT_READY,
+	ACCOUNT_ABSENT,  /* there is no such user */
+	ACCOUNT_FAILED,  /* the database was away; loaded again when next asked for */
+	ACCOUNT_GONE     /* deleted; freed with its last reference */
+};
+
+TAILQ_HEAD(task_queue, task);
+TAILQ_HEAD(session_list, session);
+TAILQ_HEAD(delivery_list, delivery);
+
+struct account {
+	struct jid *jid; /* bare */
+	enum account_phase phase;
+	unsigned references;
+	unsigned blocked;   /* account_block() */
+	unsigned loads;     /* queries still under way */
+	unsigned waiting_count;
+	bool disabled;
+	bool draining;      /* account_run_waiting() is on the stack */
+	enum rc load_rc;
+	struct session_list sessions;
+	unsigned session_count;
+	struct task_queue waiting;      /* until loaded and unblocked */
+	struct delivery_list deliveries; /* on their way to sessions, with a row or to be kept */
+	struct roster *roster;
+	void **states;                  /* of modules, by index */
+	TAILQ_ENTRY(account) idle;      /* in the LRU, while `is_idle` */
+	bool is_idle;
+};
+
+/* The account of a bare JID (or of the bare part of a full one) of a served domain, on this worker,
+ * which must be its home; makes it and starts loading if it is not in memory. Lent: ref it to keep it
+ * past the end of the round. */
+struct account *account_get(const struct jid *jid);
+/* The same, only if it is in memory. */
+struct account *account_peek(const struct jid *jid);
+/* Runs `passed` with the task once the account is loaded and unblocked, in the order of arrival; right
+ * now if it is and nobody waits. The task must have been made for this account. An account that
+ * cannot be loaded fails its tasks with a wait error; one that is absent lets them run. */
+void account_queue(struct account *account, struct task *task, void (*passed)(struct task *));
+/* Loads again what the database says: after a write that failed, or a change from outside. */
+void account_reload(struct account *account);
+/* Marks it deleted: sessions end, waiting tasks run and find it gone. */
+void account_set_gone(struct account *account);
+/* Called by session.c. */
+void account_add_session(struct account *account, struct session *session);
+void account_drop_session(struct account *account, struct session *session);
+/* Whether any session is available. */
+bool account_is_available(const struct account *account);
+
+/* Called by home.c. */
+void accounts_start(void);
+void accounts_stop(void);
+size_t accounts_count(void);
+size_t accounts_busy(void);
+/* Goes through all accounts on this worker; start with a cursor of 0. */
+struct account *accounts_next(size_t *cursor);
+
+#endif

@@ -1,0 +1,28 @@
+/* presence.h - who is told who is there (RFC 6121 section 4), and directed presence (4.6). */
+#ifndef GODWIT_CORE_PRESENCE_H
+#define GODWIT_CORE_PRESENCE_H
+
+#include <stdbool.h>
+
+struct account;
+struct jid;
+struct session;
+struct stanza;
+struct task;
+
+/* A presence without `to` from a session: initial, changed, or unavailable. */
+void presence_broadcast(struct session *session, const struct stanza *presence);
+/* Available or unavailable with a `to`: remembers whom to tell when the session ends, and routes it. */
+void presence_direct(struct session *session, struct task *task);
+/* The session ends without having said so: unavailable to everyone who saw it. */
+void presence_vanish(struct session *session);
+/* An available, unavailable or probe that arrives for an account (loaded), already past the hooks. */
+void presence_deliver(struct task *task);
+/* A probe for an account without sessions that is not in memory is one roster query and loads
+ * nothing; anything else for it is dropped. Returns whether it took the stanza. */
+bool presence_deliver_absent(const struct stanza *presence);
+/* The presence of all available sessions of an account to one contact; or that they are gone. */
+void presence_show(struct account *account, const struct jid *contact);
+void presence_hide(struct account *account, const struct jid *contact);
+
+#endif

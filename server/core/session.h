@@ -1,0 +1,75 @@
+/* session.h - a bound resource (RFC 6120 section 7): a client that is logged in, with its full JID.
+ * It sends through a small table that c2s fills in, so it may outlive its stream. */
+#ifndef GODWIT_CORE_SESSION_H
+#define GODWIT_CORE_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "core/module.h"
+
+struct delivery;
+struct log;
+struct receipt;
+struct roster_item;
+
+/* Why the server ends a session; c2s turns it into a stream error. */
+enum session_end {
+	SESSION_REPLACED,  /* another one bound the same resource: conflict */
+	SESSION_KICKED,    /* by an admin: policy-violation, or what fits */
+	SESSION_SHUTDOWN,  /* system-shutdown */
+	SESSION_HOST_GONE, /* host-gone */
+	SESSION_NOT_AUTHORIZED /* account disabled or deleted */
+};
+
+struct session_events {
+	/* A stanza for the client; `to` NULL: its own. `delivery` (may be NULL) is reported back by
+	 * delivery_confirmed() or delivery_lost(). */
+	void (*send)(void *state, const struct stanza *stanza, const struct jid *to,
+	    struct delivery *delivery);
+	/* Ends the stream; session_free() follows from c2s. */
+	void (*end)(void *state, enum session_end end);
+	/* Whether the client acknowledges (XEP-0198 enabled). */
+	bool (*acknowledges)(void *state);
+	/* For status: "192.0.2.1", "TLSv1.3". */
+	const char *(*peer)(void *state);
+	const char *(*tls)(void *state);
+};
+
+struct session {
+	TAILQ_ENTRY(session) sibling;
+	struct account *account; /* referenced */
+	struct jid *jid;         /* full */
+	const struct session_events *events;
+	void *state;
+	struct log *log;         /* lent by c2s */
+	struct stanza *presence; /* last broadcast; NULL: not available */
+	struct hash *directed;   /* JIDs (struct jid *) that got directed presence; made when needed */
+	int64_t since_us;
+	uint32_t flags;
+	int8_t priority;
+	bool wants_roster;
+	bool roster_versioned;   /* it sent ver: pushes carry it */
+	bool reached;            /* session_reachable was called */
+	bool ending;
+};
+
+/* Makes a session of a loaded account. `resource` prepared, or NULL: made by us. A session of the same
+ * resource is ended (conflict). RC_OK and the session, RC_RESOURCE_CONSTRAINT over sessions_per_account,
+ * RC_NOT_ALLOWED for a disabled account, RC_ITEM_NOT_FOUND if it does not exist. */
+enum rc session_new(struct account *account, const char *resource, const struct session_events *events,
+    void *state, struct log *log, struct session **session_out);
+/* The client is gone or has ended its stream: broadcasts unavailable (RFC 6121 section 4.5), tells the
+ * modules, leaves the account. Accepts a pointer to NULL. */
+void session_free(struct session **session);
+/* A stanza from the client; `receipt` (may be NULL) is held as long as needed. Stamps nothing: c2s has
+ * made it with `from`. */
+void session_receive(struct session *session, struct stanza *stanza, struct receipt *receipt);
+void session_end(struct session *session, enum session_end end);
+/* Sends with a delivery, see delivery.h. */
+void session_send_delivery(struct session *session, const struct stanza *stanza, const struct jid *to,
+    struct delivery *delivery);
+
+#endif
