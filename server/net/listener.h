@@ -21,7 +21,8 @@ struct address_limits {
 	unsigned max_total;         /* all connections (0: what descriptors allow) */
 };
 
-/* Called on the worker chosen for the connection. Takes fd and address. */
+/* Called on the worker chosen for the connection. Takes fd and address: the address is this
+ * connection's own handle on what is counted for it, of one worker at a time. */
 typedef void listener_accepted(void *state, int fd, struct address *address);
 
 /* Binds and listens; `host` NULL: all addresses of both families ("::" with IPv6-only off, or
@@ -36,16 +37,18 @@ void listener_start(struct listener *listener, struct worker *const *workers, si
 /* Stops accepting and closes. */
 void listener_free(struct listener **listener);
 
-/* Limits for all listeners; on the first worker. */
+/* Limits for all listeners; on the first worker, or before it runs. The figures above until set. */
 void address_set_limits(const struct address_limits *limits);
-/* Marks the connection of this address as authenticated: it no longer counts as pending. From any
- * worker, once. */
+/* Marks the connection of this handle as authenticated: it no longer counts as pending. On the
+ * connection's worker; a second call does nothing. */
 void address_authenticated(struct address *address);
 /* Counts a failed login of this address and returns for how many ms the answer should be held back:
  * nothing for the first few, then doubling to some seconds, forgotten after quiet minutes. Any worker. */
 unsigned address_failed(struct address *address);
-/* The connection is gone. Any worker. */
-void address_release(struct address **address, bool authenticated);
+/* The connection is gone: counts it out and frees the handle. On the connection's worker; a transport
+ * does it for its own. Accepts a pointer to NULL, leaves NULL. */
+void address_release(struct address **address);
+/* What is counted, "192.0.2.1" or "2001:db8:0:1::/64"; "local" for what is no internet address. */
 const char *address_text(const struct address *address);
 
 #endif

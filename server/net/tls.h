@@ -10,10 +10,9 @@
 
 struct arena;
 struct tls_set;
-struct tls_connection;
 
 struct tls_certificate {
-	const char *domain;      /* prepared */
+	const char *domain;      /* prepared; Unicode labels are matched with their A-labels */
 	const char *certificate; /* PEM file: leaf first, then intermediates */
 	const char *key;         /* PEM file */
 };

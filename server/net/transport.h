@@ -2,7 +2,7 @@
  * Drives SSL directly on the descriptor. Everything queued in one round of the loop leaves at its end
  * as one record and one write. Unsent output is bounded; a reader that lets it grow past the soft
  * bound is not read from any more, and past the hard bound, or a deadline, is cut. A connection may
- * move to another worker with its TLS state. */
+ * move to another worker with its TLS state. The process has to ignore SIGPIPE. */
 #ifndef GODWIT_NET_TRANSPORT_H
 #define GODWIT_NET_TRANSPORT_H
 
@@ -26,7 +26,7 @@ struct transport_limits {
 
 enum transport_end {
 	TRANSPORT_PEER_CLOSED, /* orderly end */
-	TRANSPORT_BROKEN,      /* reset, timed out */
+	TRANSPORT_BROKEN,      /* reset, timed out, or cut off in the middle of TLS */
 	TRANSPORT_TLS_FAILED,  /* handshake or record error; detail names it */
 	TRANSPORT_OVERFLOW,    /* hard output bound */
 	TRANSPORT_STALLED      /* write deadline */
@@ -41,7 +41,8 @@ struct transport_events {
 	 * something; never inside transport_output(). */
 	void (*written)(void *state);
 	/* The connection is no more; nothing else will be called. Free it, now or later. Never called
-	 * inside another function of the transport, but transport_resume() and the loop. */
+	 * inside another function of the transport, only from the loop. `detail` says what happened in
+	 * words, and is constant text. */
 	void (*closed)(void *state, enum transport_end end, const char *detail);
 };
 
@@ -54,6 +55,10 @@ void transport_free(struct transport **transport);
 /* Writes what is queued, then shuts TLS and the connection down and waits for the peer a moment; the
  * transport calls nothing any more and frees itself. The owner's pointer becomes NULL. */
 void transport_finish(struct transport **transport);
+
+/* Closes at once what transport_finish() left behind on this worker, and gives back the buffers of
+ * this thread. Call it on each worker when it ends. */
+void transport_abandon_all(void);
 
 /* Server side of TLS: at once for direct TLS; for STARTTLS what is queued leaves in clear first, and
  * received bytes that follow are taken as TLS. `alpn_required` NULL: none; else a client that sends
