@@ -7,6 +7,7 @@
 #define GODWIT_BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
@@ -40,7 +41,7 @@ static inline struct log_field log_field_number(const char *key, int64_t number)
 bool log_start(const char *path, enum log_format format);
 /* Writes what is pending and ends the thread. */
 void log_stop(void);
-/* Opens the file again, after it was rotated. */
+/* Opens the file again, after it was rotated; what is said from now on goes to the new one. */
 void log_reopen(void);
 /* Lines below this level are dropped; LOG_INFO until set. May be called from any thread. */
 void log_set_level(enum log_level level);
@@ -51,7 +52,7 @@ bool log_wants(enum log_level level);
 
 /* Makes a log object; `area` (constant text: "c2s", "store") is lent, and NULL takes the parent's.
  * Inherits the parent's fields (NULL: none) by copy, so the parent may go first. `fields` ends with
- * a NULL key. */
+ * a NULL key; keys are constant texts, values are copied. */
 struct log *log_new(const struct log *parent, const char *area, const struct log_field *fields);
 void log_free(struct log **log);
 /* Writes one line; `log` may be NULL: area "main", no fields of its own. Use the macros. */

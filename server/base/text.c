@@ -102,8 +102,8 @@ static bool is_continuation(unsigned char byte)
 	return (byte & 0xc0) == 0x80;
 }
 
-/* The length of the well-formed character at `at`, 0 if there is none (RFC 3629 section 4). */
-static size_t utf8_character(const unsigned char *at, size_t room)
+/* RFC 3629 section 4. */
+size_t utf8_length(const unsigned char *at, size_t room)
 {
 	unsigned char first = at[0];
 
@@ -141,7 +141,7 @@ bool utf8_valid(const char *bytes, size_t length)
 		}
 		if (done == length)
 			break;
-		step = utf8_character(at + done, length - done);
+		step = utf8_length(at + done, length - done);
 		if (step == 0)
 			return false;
 		done += step;

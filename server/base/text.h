@@ -48,6 +48,8 @@ bool text_equal(const char *a, const char *b);
 
 /* Whether all bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool utf8_valid(const char *bytes, size_t length);
+/* The length of the well-formed character that begins at `at`, 0 if there is none; `room` > 0. */
+size_t utf8_length(const unsigned char *at, size_t room);
 
 /* Base64 (RFC 4648 section 4). */
 char *base64_encode(struct arena *arena, const void *bytes, size_t length);
