@@ -1,7 +1,7 @@
 /* worker.h - a thread with an event loop, its mailbox and what it does at the end of a round.
  * The process runs one worker a core; a user, a room, a remote domain has one of them as its home.
- * What belongs to a home is touched by that worker alone, so nothing above this folder takes a lock:
- * who wants something of another worker posts mail. The door to libevent's bases. */
+ * What belongs to a home is touched by that worker alone, so nothing above this folder takes a
+ * lock: who wants something of another worker posts mail. The door to libevent's bases. */
 #ifndef GODWIT_LOOP_WORKER_H
 #define GODWIT_LOOP_WORKER_H
 
@@ -11,25 +11,25 @@
 struct event_base;
 struct worker;
 
-/* Something to be done on a worker. Embedded in what is sent; the receiver owns it from the moment it
- * runs. */
+/* Something to be done on a worker. Embedded in what is sent; the receiver owns it from the moment
+ * it runs. */
 struct mail {
 	struct mail *next;
 	void (*run)(struct mail *mail);
 };
 
-/* Something to be done once, at the end of the current round of the loop, after every event that was
- * ready. Embedded, all zero when idle. */
+/* Something to be done once, at the end of the current round of the loop, after every event that
+ * was ready. Embedded, all zero when idle. */
 struct later {
 	struct later *next;
+	struct later **back; /* what points to it; NULL: not queued */
 	void (*run)(struct later *later);
-	bool queued;
 };
 
 /* Makes a worker whose loop does not run yet. `index` counts from 0. */
 struct worker *worker_new(unsigned index);
-/* Runs it in a thread of its own; `started` (may be NULL) is called first, and `ended` (may be NULL)
- * last, in that thread. */
+/* Runs it in a thread of its own; `started` (may be NULL) is called first, and `ended` (may be
+ * NULL) last, in that thread. */
 void worker_start(struct worker *worker, void (*started)(struct worker *, void *),
     void (*ended)(struct worker *, void *), void *state);
 /* Runs it in the calling thread until worker_stop(). */
@@ -43,8 +43,8 @@ void worker_join(struct worker *worker);
 /* After it ended. Mail still waiting is dropped. Accepts a pointer to NULL. */
 void worker_free(struct worker **worker);
 
-/* The worker that runs on this thread, or NULL. A worker that is not running yet may be made current
- * with worker_enter() by the thread that will run it. */
+/* The worker that runs on this thread, or NULL. A worker that is not running yet may be made
+ * current with worker_enter() by the thread that will run it. */
 struct worker *worker_current(void);
 void worker_enter(struct worker *worker);
 unsigned worker_index(const struct worker *worker);

@@ -1,0 +1,237 @@
+/* worker.c - a thread with an event loop.
+ * A round of the loop is one call of libevent's: wait, then run what is ready. What was put off to
+ * the end of the round, mostly writing what has gathered for each connection, follows it. Mail lies
+ * in a list that is pushed to with one atomic operation; the worker takes the whole list and turns
+ * it round. Only what is posted to an empty mailbox wakes the loop. */
+#include "loop/worker.h"
+
+#include "base/mem.h"
+#include "loop/worker-private.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What was put off may put off more, so often in one round; then it is the turn of the descriptors.
+ */
+#define LATER_PASSES_MAX 16
+
+static _Thread_local struct worker *current;
+
+struct worker *worker_current(void)
+{
+	return current;
+}
+
+void worker_enter(struct worker *worker)
+{
+	current = worker;
+}
+
+unsigned worker_index(const struct worker *worker)
+{
+	return worker->index;
+}
+
+struct event_base *worker_base(struct worker *worker)
+{
+	return worker->base;
+}
+
+/* Takes what is in the mailbox, in the order it was posted. */
+static struct mail *mailbox_take(struct worker *worker)
+{
+	struct mail *newest = atomic_exchange_explicit(&worker->posted, NULL, memory_order_acquire);
+	struct mail *oldest = NULL, *next;
+
+	for (; newest != NULL; newest = next) {
+		next = newest->next;
+		newest->next = oldest;
+		oldest = newest;
+	}
+	return oldest;
+}
+
+/* The wake-up is edge-triggered: each write to the eventfd is an edge, nobody has to read it. */
+static void mailbox_ready(evutil_socket_t fd, short what, void *state)
+{
+	struct mail *mail = mailbox_take(state), *next;
+
+	for (; mail != NULL; mail = next) {
+		next = mail->next;
+		mail->run(mail);
+	}
+}
+
+void worker_post(struct worker *worker, struct mail *mail, void (*run)(struct mail *))
+{
+	struct mail *newest = atomic_load_explicit(&worker->posted, memory_order_relaxed);
+
+	mail->run = run;
+	do
+		mail->next = newest;
+	while (!atomic_compare_exchange_weak_explicit(
+	    &worker->posted, &newest, mail, memory_order_release, memory_order_relaxed));
+	if (newest == NULL)
+		ASSERT(eventfd_write(worker->wake_fd, 1) == 0);
+}
+
+struct worker *worker_new(unsigned index)
+{
+	struct worker *worker = mem_alloc_zero(sizeof(*worker));
+
+	worker->index = index;
+	worker->later_last = &worker->later_first;
+	worker->base = event_base_new();
+	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	ASSERT(worker->base != NULL && worker->wake_fd >= 0);
+	event_assign(&worker->wake, worker->base, worker->wake_fd, EV_READ | EV_PERSIST | EV_ET,
+	    mailbox_ready, worker);
+	event_add(&worker->wake, NULL);
+	return worker;
+}
+
+void worker_free(struct worker **worker)
+{
+	struct worker *dead = *worker;
+
+	if (dead == NULL)
+		return;
+	*worker = NULL;
+	if (current == dead)
+		current = NULL;
+	event_del(&dead->wake);
+	event_base_free(dead->base);
+	close(dead->wake_fd);
+	mem_free(dead);
+}
+
+void worker_later(struct later *later, void (*run)(struct later *))
+{
+	if (later->back != NULL)
+		return;
+	ASSERT(current != NULL);
+	later->run = run;
+	later->next = NULL;
+	later->back = current->later_last;
+	*later->back = later;
+	current->later_last = &later->next;
+	current->later_count++;
+}
+
+void later_cancel(struct later *later)
+{
+	if (later->back == NULL)
+		return;
+	*later->back = later->next;
+	if (later->next != NULL)
+		later->next->back = later->back;
+	else
+		current->later_last = later->back;
+	current->later_count--;
+	later->next = NULL;
+	later->back = NULL;
+}
+
+/* Runs what was put off, and what that puts off in turn. Something may still be left. */
+static void laters_run(struct worker *worker)
+{
+	for (int pass = 0; pass < LATER_PASSES_MAX && worker->later_first != NULL; pass++) {
+		for (size_t left = worker->later_count; left > 0; left--) {
+			struct later *later = worker->later_first;
+
+			if (later == NULL)
+				break;
+			later_cancel(later);
+			later->run(later);
+		}
+	}
+}
+
+/* The event of the mailbox keeps the loop from ending for want of events. */
+static void worker_round(struct worker *worker)
+{
+	int wait = worker->later_first == NULL ? 0 : EVLOOP_NONBLOCK;
+
+	ASSERT(event_base_loop(worker->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | wait) >= 0);
+	laters_run(worker);
+	worker->is_now_known = false;
+}
+
+void worker_run(struct worker *worker)
+{
+	worker_enter(worker);
+	laters_run(worker);
+	while (!worker->stopping)
+		worker_round(worker);
+	worker->stopping = false;
+	atomic_store(&worker->is_stop_posted, false);
+}
+
+void worker_run_until(struct worker *worker, const bool *done)
+{
+	worker_enter(worker);
+	laters_run(worker);
+	while (!*done)
+		worker_round(worker);
+}
+
+static void worker_stopped(struct mail *mail)
+{
+	CONTAINER_OF(mail, struct worker, stop)->stopping = true;
+}
+
+void worker_stop(struct worker *worker)
+{
+	if (!atomic_exchange(&worker->is_stop_posted, true))
+		worker_post(worker, &worker->stop, worker_stopped);
+}
+
+static void *worker_main(void *state)
+{
+	struct worker *worker = state;
+
+	worker_enter(worker);
+	if (worker->started != NULL)
+		worker->started(worker, worker->state);
+	worker_run(worker);
+	if (worker->ended != NULL)
+		worker->ended(worker, worker->state);
+	return NULL;
+}
+
+/* The thread takes no signals: they are for the main thread. */
+void worker_start(struct worker *worker, void (*started)(struct worker *, void *),
+    void (*ended)(struct worker *, void *), void *state)
+{
+	sigset_t all, before;
+
+	worker->started = started;
+	worker->ended = ended;
+	worker->state = state;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	ASSERT(pthread_create(&worker->thread, NULL, worker_main, worker) == 0);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void worker_join(struct worker *worker)
+{
+	ASSERT(pthread_join(worker->thread, NULL) == 0);
+}
+
+int64_t worker_now_ms(void)
+{
+	struct timespec now;
+
+	if (current != NULL && current->is_now_known)
+		return current->now_ms;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (current == NULL)
+		return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	current->now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	current->is_now_known = true;
+	return current->now_ms;
+}
