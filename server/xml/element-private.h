@@ -8,6 +8,8 @@
 
 #include "xml/element.h"
 
+struct text;
+
 struct attribute {
 	struct attribute *next;
 	const char *ns; /* NULL: none */
@@ -22,7 +24,7 @@ struct element {
 	const char *name;
 	union {
 		struct {
-			const char *ns;
+			const char *ns; /* "": none */
 			struct attribute *attributes;
 			struct element *first, *last;
 		};
@@ -32,5 +34,22 @@ struct element {
 		};
 	};
 };
+
+/* Adds a piece of text (not empty) at the end, copied. */
+struct element *element_add_bytes(
+    struct arena *arena, struct element *parent, const char *bytes, size_t length);
+
+/* Appends all attributes of a list, with the declarations they need (writer.c). */
+void xml_write_attributes(struct text *out, const struct attribute *attributes);
+
+/* The node after `node` in document order inside `root`, or NULL. */
+static inline struct element *element_following(const struct element *root, struct element *node)
+{
+	if (node->name != NULL && node->first != NULL)
+		return node->first;
+	while (node != root && node->next == NULL)
+		node = node->parent;
+	return node == root ? NULL : node->next;
+}
 
 #endif

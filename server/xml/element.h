@@ -1,7 +1,8 @@
 /* element.h - XML elements as a tree in an arena.
- * A node is an element or a piece of text between elements. Trees are built by the functions here or
- * by the parser; once a tree is given away (sent, routed) nobody changes it. All walks are loops, never
- * recursion, so depth costs no stack. Namespaces are resolved: no prefix survives parsing. */
+ * A node is an element or a piece of text between elements. Trees are built by the functions here
+ * or by the parser; once a tree is given away (sent, routed) nobody changes it. All walks are
+ * loops, never recursion, so depth costs no stack. Namespaces are resolved: no prefix survives
+ * parsing. */
 #ifndef GODWIT_XML_ELEMENT_H
 #define GODWIT_XML_ELEMENT_H
 
@@ -26,8 +27,8 @@ void element_set_lang(struct arena *arena, struct element *element, const char *
 /* Adds a child at the end. A child belongs to one parent. */
 void element_add(struct element *parent, struct element *child);
 /* Makes a child; `ns` NULL means the parent's. ns and name are lent. Returns the child. */
-struct element *element_add_new(struct arena *arena, struct element *parent, const char *ns,
-    const char *name);
+struct element *element_add_new(
+    struct arena *arena, struct element *parent, const char *ns, const char *name);
 /* Adds text at the end (copied; NULL adds nothing). */
 void element_add_text(struct arena *arena, struct element *parent, const char *text);
 /* A child with only text in it; returns the child. */
@@ -37,6 +38,7 @@ struct element *element_add_text_child(struct arena *arena, struct element *pare
 struct element *element_copy(struct arena *arena, const struct element *element);
 
 const char *element_name(const struct element *element);
+/* "" for an element in no namespace. */
 const char *element_ns(const struct element *element);
 /* Name and namespace are these; NULL stands for any. */
 bool element_is(const struct element *element, const char *ns, const char *name);
@@ -52,15 +54,16 @@ struct element *element_next(const struct element *child, const char *ns, const 
  * arena. */
 const char *element_text(struct arena *arena, const struct element *element);
 /* Text of the first such child, or NULL if there is no such child. */
-const char *element_child_text(struct arena *arena, const struct element *element, const char *ns,
-    const char *name);
+const char *element_child_text(
+    struct arena *arena, const struct element *element, const char *ns, const char *name);
 
 /* Both trees are the same: names, attributes in any order, children in order. */
 bool element_equal(const struct element *a, const struct element *b);
 
 /* The element as XML, NUL-terminated, complete with its namespace declarations. */
 char *element_to_text(struct arena *arena, const struct element *element);
-/* Parses one element, as it was stored, under the default limits; NULL if it is not well-formed. */
+/* Parses one element, as it was stored; NULL if it is not well-formed. Without limits: they were
+ * kept where it came in, and escaping may have made it longer since. */
 struct element *element_parse(struct arena *arena, const char *bytes, size_t length);
 
 #endif

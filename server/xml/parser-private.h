@@ -1,0 +1,53 @@
+/* parser-private.h - what parser.c (feeding, limits) and reader.c (expat's events) share. */
+#ifndef GODWIT_XML_PARSER_PRIVATE_H
+#define GODWIT_XML_PARSER_PRIVATE_H
+
+#include <expat.h>
+
+#include "base/text.h"
+#include "xml/parser.h"
+
+/* Between namespace and name in what expat reports: no byte of UTF-8, so nobody can smuggle one in.
+ */
+#define NAME_SEPARATOR '\xff'
+
+enum stage { STAGE_HEADER, STAGE_STREAM, STAGE_CLOSED };
+
+struct xml_parser {
+	struct xml_limits limits;
+	const struct xml_events *events;
+	void *state;
+
+	XML_Parser expat; /* NULL before the first byte and while resting */
+	enum xml_error error;
+	enum stage stage;
+	bool stopped;
+	bool replaying; /* the header is fed again after a rest */
+	bool busy;      /* inside XML_Parse() */
+	size_t fed;     /* bytes given to this expat */
+	size_t unit_at; /* where the child (or header) being read began, in those bytes */
+
+	char *content_ns;   /* NULL: none */
+	bool maps_server;   /* jabber:server is read as jabber:client */
+	struct text raw;    /* the header as it came, until it is complete */
+	struct text replay; /* a start tag of the same name and declarations, for after a rest */
+
+	/* The child being read; all NULL or 0 between stanzas. */
+	struct arena *arena;
+	struct element *root, *current;
+	size_t depth;
+	size_t elements;
+	size_t declarations; /* namespaces declared by the start tag that comes next */
+	struct text text;    /* character data up to here, joined */
+
+	/* A long unfinished tag: what need not be shown to expat yet (see parser.c). */
+	struct text held;
+	size_t retries;
+};
+
+/* Sets expat's handlers. */
+void reader_attach(struct xml_parser *parser);
+/* Forgets the child being read. */
+void reader_drop(struct xml_parser *parser);
+
+#endif

@@ -1,0 +1,154 @@
+/* writer.c - trees to bytes; see writer.h.
+ * No prefix is used for elements, so the default namespace in force inside an element is always
+ * that of the element itself, and the walk needs no stack. */
+#include "xml/writer.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "xml/element-private.h"
+
+/* What each byte is written as; NULL: as it is. Bytes that XML 1.0 does not allow at all (section
+ * 2.2) come out as U+FFFD: whoever made the tree, a receiver can read what we send. */
+#define NOT_XML "\xef\xbf\xbd"
+#define CONTROLS \
+	[0x00 ... 0x08] = NOT_XML, [0x0b] = NOT_XML, [0x0c] = NOT_XML, [0x0e ... 0x1f] = NOT_XML
+
+static const char *const text_escapes[256] = {
+	CONTROLS,
+	['&'] = "&amp;",
+	['<'] = "&lt;",
+	['>'] = "&gt;",
+	['\r'] = "&#13;",
+};
+static const char *const value_escapes[256] = {
+	CONTROLS,
+	['&'] = "&amp;",
+	['<'] = "&lt;",
+	['>'] = "&gt;",
+	['\''] = "&apos;",
+	['"'] = "&quot;",
+	['\t'] = "&#9;",
+	['\n'] = "&#10;",
+	['\r'] = "&#13;",
+};
+
+static void escape(
+    struct text *out, const char *bytes, size_t length, const char *const escapes[256])
+{
+	const char *end = bytes + length;
+
+	while (bytes < end) {
+		const char *plain = bytes;
+
+		while (bytes < end && escapes[(unsigned char)*bytes] == NULL)
+			bytes++;
+		if (bytes > plain)
+			text_append(out, plain, (size_t)(bytes - plain));
+		if (bytes < end)
+			text_puts(out, escapes[(unsigned char)*bytes++]);
+	}
+}
+
+void xml_write_text(struct text *out, const char *text, size_t length)
+{
+	escape(out, text, length, text_escapes);
+}
+
+void xml_write_value(struct text *out, const char *text, size_t length)
+{
+	escape(out, text, length, value_escapes);
+}
+
+void xml_write_attribute(struct text *out, const char *name, const char *value)
+{
+	if (value == NULL)
+		return;
+	text_putc(out, ' ');
+	text_puts(out, name);
+	text_append(out, "='", 2);
+	xml_write_value(out, value, strlen(value));
+	text_putc(out, '\'');
+}
+
+/* An attribute in a namespace of its own declares a prefix beside it: a0, a1 and so on. */
+static void write_foreign_attribute(
+    struct text *out, const struct attribute *attribute, unsigned number)
+{
+	text_printf(out, " xmlns:a%u='", number);
+	xml_write_value(out, attribute->ns, strlen(attribute->ns));
+	text_printf(out, "' a%u:%s='", number, attribute->name);
+	xml_write_value(out, attribute->value, strlen(attribute->value));
+	text_putc(out, '\'');
+}
+
+void xml_write_attributes(struct text *out, const struct attribute *attributes)
+{
+	unsigned foreign = 0;
+
+	for (const struct attribute *at = attributes; at != NULL; at = at->next) {
+		if (at->ns == NULL) {
+			xml_write_attribute(out, at->name, at->value);
+		} else if (strcmp(at->ns, XML_NS) == 0) {
+			text_append(out, " xml:", 5);
+			text_puts(out, at->name);
+			text_append(out, "='", 2);
+			xml_write_value(out, at->value, strlen(at->value));
+			text_putc(out, '\'');
+		} else {
+			write_foreign_attribute(out, at, foreign++);
+		}
+	}
+}
+
+static void write_start(struct text *out, const struct element *element, const char *default_ns)
+{
+	text_putc(out, '<');
+	text_puts(out, element->name);
+	if (element->ns != default_ns && strcmp(element->ns, default_ns) != 0)
+		xml_write_attribute(out, "xmlns", element->ns);
+	xml_write_attributes(out, element->attributes);
+	if (element->first == NULL)
+		text_putc(out, '/');
+	text_putc(out, '>');
+}
+
+static void write_end(struct text *out, const struct element *element)
+{
+	text_append(out, "</", 2);
+	text_puts(out, element->name);
+	text_putc(out, '>');
+}
+
+void xml_write(struct text *out, const struct element *element, const char *default_ns)
+{
+	const struct element *node = element;
+	const char *ns = default_ns == NULL ? "" : default_ns;
+
+	for (;;) {
+		if (node->name == NULL)
+			xml_write_text(out, node->text, node->text_length);
+		else
+			write_start(out, node, ns);
+		if (node->name != NULL && node->first != NULL) {
+			ns = node->ns;
+			node = node->first;
+			continue;
+		}
+		while (node != element && node->next == NULL) {
+			node = node->parent;
+			write_end(out, node);
+		}
+		if (node == element)
+			return;
+		node = node->next;
+		ns = node->parent->ns;
+	}
+}
+
+void xml_write_children(struct text *out, const struct element *element, const char *default_ns)
+{
+	for (const struct element *child = element->first; child != NULL; child = child->next)
+		xml_write(out, child, default_ns);
+}
