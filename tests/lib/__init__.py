@@ -1,0 +1,19 @@
+"""lib - the black-box harness: starts a godwit of its own and speaks to it as clients do.
+
+A test file begins with `from harness import *` (tests/blackbox/harness.py), which brings all of the
+names below. tests/README.md shows how to write a test.
+"""
+from .element import (ABSENT, ANY, NS, attribute, child, children, matches, mismatch, parse, show,
+                      text)
+from .client import Account, Client, befriend, expect_error
+from .connection import Closed, Connection, Failure, Timeout
+from .home import home
+from .scram import Scram, scram_key
+from .server import Server, SANITIZED
+from .tap import FACTOR, Skip, main, test, two_users
+
+__all__ = [
+    "ABSENT", "ANY", "NS", "attribute", "child", "children", "matches", "mismatch", "parse", "show",
+    "text", "Account", "Client", "befriend", "expect_error", "Closed", "Connection", "Failure", "Timeout", "home", "Scram",
+    "scram_key", "Server", "SANITIZED", "FACTOR", "Skip", "main", "test", "two_users",
+]

@@ -1,0 +1,187 @@
+"""tap.py - the runner of a test file: functions to lines of TAP.
+
+A file registers functions with @test or @two_users and ends in main(). What a function's parameters
+are called says what it gets: `server` is the file's server, any other name is a fresh account of that
+name. Automake's driver reads the lines, so the exit status is 0 whenever all tests were run.
+"""
+import inspect
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+
+from .connection import FACTOR, Failure
+from .server import Server
+
+TEST_TIMEOUT = 30
+LOG_LINES = 25
+
+_tests = []
+_addresses = iter(range(2, 250 * 250))
+
+
+class Skip(Exception):
+    """Raised by a test that cannot run here; in CI that counts as a failure."""
+
+
+class _Test:
+    def __init__(self, title, function, same_worker=None, timeout=TEST_TIMEOUT):
+        self.title = title
+        self.function = function
+        self.same_worker = same_worker
+        self.timeout = timeout * FACTOR
+
+    def arguments(self, server):
+        """The values of the function's parameters: see the top of this file."""
+        names = [name for name in inspect.signature(self.function).parameters if name != "server"]
+        accounts = dict(zip(names, self._accounts(server, names))) if names else {}
+        return {name: server if name == "server" else accounts[name]
+                for name in inspect.signature(self.function).parameters}
+
+    def _accounts(self, server, names):
+        if self.same_worker is None:
+            return server.accounts([(name, None) for name in names])
+        first, second = server.two_accounts(names[:2], same_worker=self.same_worker)
+        others = server.accounts([(name, None) for name in names[2:]]) if names[2:] else []
+        return [first, second, *others]
+
+
+def test(title, timeout=TEST_TIMEOUT):
+    """Registers a test. The title begins with the section it shows."""
+    def register(function):
+        _tests.append(_Test(title, function, timeout=timeout))
+        return function
+    return register
+
+
+def two_users(title, timeout=TEST_TIMEOUT):
+    """Registers a test that runs twice: the first two accounts on one worker, and on different ones."""
+    def register(function):
+        _tests.append(_Test(f"{title} [one worker]", function, True, timeout))
+        _tests.append(_Test(f"{title} [two workers]", function, False, timeout))
+        return function
+    return register
+
+
+def _say(text):
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def diagnose(text):
+    """Diagnostics: lines that the TAP reader ignores."""
+    for line in text.splitlines():
+        _say("#   " + line)
+
+
+def _on_alarm(*_):
+    raise Failure("the test takes too long")
+
+
+def _clean(title):
+    return re.sub(r"\s+", " ", title.replace("#", "no. "))
+
+
+class _Runner:
+    """Runs the tests of a file, one after the other, against one server."""
+
+    def __init__(self, server):
+        self.server = server
+        self.number = 0
+        self.failed = 0
+
+    def report(self, title, problem=None, skip=None):
+        self.number += 1
+        self.failed += problem is not None
+        suffix = f" # SKIP {skip}" if skip is not None else ""
+        _say(f"{'ok' if problem is None else 'not ok'} {self.number} - {_clean(title)}{suffix}")
+        if problem is not None:
+            diagnose(problem)
+
+    def run(self, wanted):
+        for one in wanted:
+            self.run_one(one)
+
+    def run_one(self, one):
+        server = self.server
+        mark = server.log_mark() if server else 0
+        started = time.monotonic()
+        try:
+            self.prepare()
+            signal.setitimer(signal.ITIMER_REAL, one.timeout)
+            try:
+                one.function(**one.arguments(server))
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            if server:
+                server.check_alive()
+            self.report(one.title)
+        except Skip as reason:
+            self.report(one.title, skip=str(reason))
+        except Exception as error:
+            took = time.monotonic() - started
+            self.report(one.title, self.describe(error, took, mark))
+        if server:
+            for connection in server.connections:
+                connection.close()
+            server.connections.clear()
+
+    def prepare(self):
+        """A server that runs, and an address of our own for the limits that count by address."""
+        if not self.server:
+            return
+        if not self.server.running():
+            self.server.start()
+        number = next(_addresses)
+        self.server.source = f"127.{os.getpid() % 200 + 1}.{number // 250}.{number % 250 + 1}"
+
+    def describe(self, error, took, mark):
+        parts = [f"{type(error).__name__} after {took:.2f} s: {error}"]
+        frames = traceback.extract_tb(error.__traceback__)
+        parts += [f"at {os.path.basename(frame.filename)}:{frame.lineno}: {frame.line}"
+                  for frame in frames if "/tests/lib/tap.py" not in frame.filename]
+        if self.server:
+            for connection in self.server.connections:
+                parts.append(f"--- {connection.name}")
+                parts += [line[:2000] for line in connection.transcript[-60:]]
+            parts.append("--- server's log since the test began")
+            parts += self.server.log(mark).splitlines()[-LOG_LINES:]
+        return "\n".join(parts)
+
+    def finish(self):
+        """One more point: the server ends as it should, with no sanitizer report in its log."""
+        title = "the server stops cleanly"
+        try:
+            if self.server.running():
+                self.server.stop()
+            self.server.check_reports()
+            self.report(title)
+        except Exception as error:
+            self.report(title, f"{type(error).__name__}: {error}")
+        self.server.close()
+
+
+def main(server=True, **settings):
+    """Runs the file's tests; `settings` are those of Server, server=False starts none.
+
+    Arguments of the command: words; only tests with all of them in their titles are run.
+    """
+    words = sys.argv[1:]
+    wanted = [one for one in _tests if all(word in one.title for word in words)]
+    signal.signal(signal.SIGALRM, _on_alarm)
+    _say(f"1..{len(wanted) + (1 if server else 0)}")
+    runner = _Runner(None)
+    if server:
+        try:
+            runner.server = Server(**settings).start()
+        except Exception as error:
+            diagnose(f"{type(error).__name__}: {error}")
+            _say("Bail out! the server does not start")
+            sys.exit(1)
+    runner.run(wanted)
+    if server:
+        runner.finish()
+    if runner.failed and sys.stdout.isatty():
+        sys.exit(1)

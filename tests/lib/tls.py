@@ -1,0 +1,58 @@
+"""tls.py - certificates for the server under test, and what of OpenSSL Python does not show.
+
+Python's ssl has no exporter (RFC 5705), which channel binding by tls-exporter needs. It is called in
+the libssl that Python has loaded already.
+"""
+import ctypes
+import hashlib
+import ssl
+import subprocess
+
+EXPORTER_LABEL = b"EXPORTER-Channel-Binding"
+
+
+def make_certificate(domain, certificate, key, days=30):
+    """A self-signed ECDSA certificate for one domain; clients take it as their trust anchor."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", str(days), "-subj", f"/CN={domain}", "-addext", f"subjectAltName=DNS:{domain}",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True)
+
+
+def client_context(certificates, *, version=None, alpn=None):
+    """A verifying context; `version` is "1.2" or "1.3" to allow only that one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for certificate in certificates:
+        context.load_verify_locations(certificate)
+    if version is not None:
+        only = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[version]
+        context.minimum_version = context.maximum_version = only
+    if alpn:
+        context.set_alpn_protocols([alpn])
+    return context
+
+
+def _export(sock):
+    """RFC 9266: 32 bytes, with a context of zero length."""
+    library = ctypes.CDLL("libssl.so.3")
+    export = library.SSL_export_keying_material
+    export.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p,
+                       ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
+    # _ssl._SSLSocket: the object's header, a weak reference to the socket, then SSL *.
+    address = id(sock._sslobj) + object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)
+    handle = ctypes.c_void_p.from_address(address).value
+    out = ctypes.create_string_buffer(32)
+    if export(handle, out, 32, EXPORTER_LABEL, len(EXPORTER_LABEL), b"", 0, 1) != 1:
+        raise ValueError("no keying material")
+    return out.raw
+
+
+def channel_binding(sock, kind):
+    """The channel binding data of a TLS socket: tls-exporter, tls-server-end-point, tls-unique."""
+    if kind == "tls-exporter":
+        return _export(sock)
+    if kind == "tls-server-end-point":
+        # Our certificates are signed with SHA-256 (RFC 5929 section 4.1).
+        return hashlib.sha256(sock.getpeercert(binary_form=True)).digest()
+    return sock.get_channel_binding(kind)
