@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rc.h"
@@ -87,7 +88,8 @@ const void *task_config(const struct task *task);
 /* The served domain the stanza is addressed to, or that of the account. */
 const char *task_domain(struct task *task);
 /* The number under which a message is kept (MESSAGE_UNDELIVERED, MESSAGE_UNCONFIRMED): ascending in
- * the order of arrival, unique in the database. */
+ * the order of arrival, unique in the database. Made when first asked for, so it may also be asked for
+ * in an ANY_MESSAGE hook TO_ACCOUNT that keeps the message itself. */
 int64_t task_message_id(const struct task *task);
 void task_set_message_id(struct task *task, int64_t id);
 
@@ -169,8 +171,10 @@ unsigned module_flag(void);
 /* Routes a stanza to its `to`, as the server or as the account in its `from`. Takes no reference of
  * yours: unref it after. */
 void server_send(const struct stanza *stanza);
-/* Tells one JID, or one contact, that the account is unavailable, or its current presence: for what a
- * block list changes. */
+/* Tells a contact that the account is unavailable, or its current presence, if its subscription (or
+ * directed presence, for the former) allows it to know: for what a block list changes. A domain stands
+ * for itself and all contacts there; of a full JID only that resource is told. `.hides_presence` is
+ * not asked by account_hide_from(). */
 void account_hide_from(struct account *account, const struct jid *contact);
 void account_show_to(struct account *account, const struct jid *contact);
 /* Removes the account with all that belongs to it and ends its sessions; `on_done` as in store_run(). */
@@ -215,6 +219,9 @@ struct module {
 	void (*session_reachable)(struct session *session);
 	/* A session is ending, in whatever way; it is still in the account's list. */
 	void (*session_ended)(struct session *session);
+	/* Whether the account keeps its presence from this JID whatever the roster says (a block list).
+	 * Asked for each receiver of a broadcast and of account_show_to(); any module's yes suffices. */
+	bool (*hides_presence)(const struct account *account, const struct jid *contact);
 	/* A kept message has reached a client: forget it. */
 	void (*message_delivered)(struct account *account, int64_t message_id);
 	/* Adds to the answer of disco#info for the domain (forms, identities); `task` is the request, or
