@@ -1,6 +1,6 @@
 /* listener.h - accepts connections, counts them by address, and hands them to workers in turn.
- * Lives on the first worker. An address is an IPv4 /32 or an IPv6 /64; over its limits a connection is
- * closed at once, with one log line a minute. Running out of descriptors pauses accepting for a
+ * Lives on the first worker. An address is an IPv4 /32 or an IPv6 /64; over its limits a connection
+ * is closed at once, with one log line a minute. Running out of descriptors pauses accepting for a
  * moment instead of spinning. */
 #ifndef GODWIT_NET_LISTENER_H
 #define GODWIT_NET_LISTENER_H
@@ -26,10 +26,10 @@ struct address_limits {
 typedef void listener_accepted(void *state, int fd, struct address *address);
 
 /* Binds and listens; `host` NULL: all addresses of both families ("::" with IPv6-only off, or
- * 0.0.0.0 where there is no IPv6); port 0: any (tests read it back). Returns NULL and the reason with
- * its cure. Starts accepting with listener_start(). `workers` and `state` are lent. */
-struct listener *listener_new(const char *host, unsigned port, struct arena *arena,
-    const char **error_out);
+ * 0.0.0.0 where there is no IPv6); port 0: any (tests read it back). Returns NULL and the reason
+ * with its cure. Starts accepting with listener_start(). `workers` and `state` are lent. */
+struct listener *listener_new(
+    const char *host, unsigned port, struct arena *arena, const char **error_out);
 unsigned listener_port(const struct listener *listener);
 /* On the first worker. */
 void listener_start(struct listener *listener, struct worker *const *workers, size_t worker_count,
@@ -43,10 +43,11 @@ void address_set_limits(const struct address_limits *limits);
  * connection's worker; a second call does nothing. */
 void address_authenticated(struct address *address);
 /* Counts a failed login of this address and returns for how many ms the answer should be held back:
- * nothing for the first few, then doubling to some seconds, forgotten after quiet minutes. Any worker. */
+ * nothing for the first few, then doubling to some seconds, forgotten after quiet minutes. Any
+ * worker. */
 unsigned address_failed(struct address *address);
-/* The connection is gone: counts it out and frees the handle. On the connection's worker; a transport
- * does it for its own. Accepts a pointer to NULL, leaves NULL. */
+/* The connection is gone: counts it out and frees the handle. On the connection's worker; a
+ * transport does it for its own. Accepts a pointer to NULL, leaves NULL. */
 void address_release(struct address **address);
 /* What is counted, "192.0.2.1" or "2001:db8:0:1::/64"; "local" for what is no internet address. */
 const char *address_text(const struct address *address);

@@ -1,8 +1,8 @@
 /* transport.h - a connection: descriptor, TLS, and what waits to be written.
- * Drives SSL directly on the descriptor. Everything queued in one round of the loop leaves at its end
- * as one record and one write. Unsent output is bounded; a reader that lets it grow past the soft
- * bound is not read from any more, and past the hard bound, or a deadline, is cut. A connection may
- * move to another worker with its TLS state. The process has to ignore SIGPIPE. */
+ * Drives SSL directly on the descriptor. Everything queued in one round of the loop leaves at its
+ * end as one record and one write. Unsent output is bounded; a reader that lets it grow past the
+ * soft bound is not read from any more, and past the hard bound, or a deadline, is cut. A
+ * connection may move to another worker with its TLS state. The process has to ignore SIGPIPE. */
 #ifndef GODWIT_NET_TRANSPORT_H
 #define GODWIT_NET_TRANSPORT_H
 
@@ -40,33 +40,33 @@ struct transport_events {
 	/* Everything queued so far was handed to the kernel. Called once after each time there was
 	 * something; never inside transport_output(). */
 	void (*written)(void *state);
-	/* The connection is no more; nothing else will be called. Free it, now or later. Never called
-	 * inside another function of the transport, only from the loop. `detail` says what happened in
-	 * words, and is constant text. */
+	/* The connection is no more; nothing else will be called. Free it, now or later. Never
+	 * called inside another function of the transport, only from the loop. `detail` says what
+	 * happened in words, and is constant text. */
 	void (*closed)(void *state, enum transport_end end, const char *detail);
 };
 
-/* Takes the connected, non-blocking descriptor. `address` (may be NULL) is the peer's counted address
- * (listener.h), released with the transport. Reads at once. */
-struct transport *transport_new(int fd, struct address *address, const struct transport_limits *limits,
-    const struct transport_events *events, void *state);
+/* Takes the connected, non-blocking descriptor. `address` (may be NULL) is the peer's counted
+ * address (listener.h), released with the transport. Reads at once. */
+struct transport *transport_new(int fd, struct address *address,
+    const struct transport_limits *limits, const struct transport_events *events, void *state);
 /* Closes at once; what is unsent is lost. Inside any event too. Accepts a pointer to NULL. */
 void transport_free(struct transport **transport);
-/* Writes what is queued, then shuts TLS and the connection down and waits for the peer a moment; the
- * transport calls nothing any more and frees itself. The owner's pointer becomes NULL. */
+/* Writes what is queued, then shuts TLS and the connection down and waits for the peer a moment;
+ * the transport calls nothing any more and frees itself. The owner's pointer becomes NULL. */
 void transport_finish(struct transport **transport);
 
 /* Closes at once what transport_finish() left behind on this worker, and gives back the buffers of
  * this thread. Call it on each worker when it ends. */
 void transport_abandon_all(void);
 
-/* Server side of TLS: at once for direct TLS; for STARTTLS what is queued leaves in clear first, and
- * received bytes that follow are taken as TLS. `alpn_required` NULL: none; else a client that sends
- * ALPN without this protocol is refused (XEP-0368: "xmpp-client"). `alpn` is lent. */
+/* Server side of TLS: at once for direct TLS; for STARTTLS what is queued leaves in clear first,
+ * and received bytes that follow are taken as TLS. `alpn_required` NULL: none; else a client that
+ * sends ALPN without this protocol is refused (XEP-0368: "xmpp-client"). `alpn` is lent. */
 void transport_start_tls(struct transport *transport, struct tls_set *set, const char *alpn);
 
 /* Where to append output; it is written at the end of this round. Call transport_output() anew for
- * each piece: it is what queues the write. Never NULL; after a failure what is appended is dropped. */
+ * each piece: it is what queues the write. Never NULL; what is appended after a failure is dropped. */
 struct text *transport_output(struct transport *transport);
 /* Bytes queued and not yet handed to the kernel. */
 size_t transport_unsent(const struct transport *transport);
@@ -76,8 +76,8 @@ void transport_pause(struct transport *transport);
 void transport_resume(struct transport *transport);
 void transport_set_limits(struct transport *transport, const struct transport_limits *limits);
 /* Changes who is told. */
-void transport_set_events(struct transport *transport, const struct transport_events *events,
-    void *state);
+void transport_set_events(
+    struct transport *transport, const struct transport_events *events, void *state);
 
 /* Moving between workers: after detach() nothing is called and the transport belongs to no loop; it
  * may then be handed to another thread, which attaches it and gets what was already read. Unsent
@@ -91,9 +91,11 @@ const char *transport_tls_version(const struct transport *transport);
 const char *transport_tls_cipher(const struct transport *transport);
 /* The name the client sent (SNI), or NULL. */
 const char *transport_server_name(const struct transport *transport);
-/* Channel binding data: bytes written to `out` (BINDING_MAX_BYTES), 0 if this connection has none:
- * tls-exporter on 1.3 or with extended master secret, tls-unique on 1.2 with it, end point always. */
-size_t transport_binding(const struct transport *transport, enum binding binding, unsigned char *out);
+/* Channel binding data: bytes written to `out` (BINDING_MAX_BYTES), 0 if this connection has none.
+ * tls-exporter: on 1.3, or 1.2 with extended master secret; tls-unique: on 1.2 with it; end point:
+ * on both, unless the certificate's signature has no hash (Ed25519). */
+size_t transport_binding(
+    const struct transport *transport, enum binding binding, unsigned char *out);
 /* The peer's address as text, "192.0.2.1" or "2001:db8::1", and port. Lent. */
 const char *transport_peer(const struct transport *transport);
 unsigned transport_peer_port(const struct transport *transport);

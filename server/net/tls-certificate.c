@@ -1,0 +1,220 @@
+/* tls-certificate.c - reading certificates and keys, and telling an admin what is wrong with them.
+ * Every refusal names the file, the trouble and the cure, since a wrong certificate is what most
+ * often goes wrong when a server is set up. */
+#define _GNU_SOURCE
+#include "net/tls-private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "net/tls.h"
+
+#define READ_CURE "let the server's user read it (chown, chmod), or correct the path"
+
+const char *tls_reason(void)
+{
+	unsigned long code = ERR_peek_last_error();
+	const char *reason = NULL;
+
+	if (ERR_SYSTEM_ERROR(code))
+		reason = strerrordesc_np(ERR_GET_REASON(code));
+	else if (code != 0)
+		reason = ERR_reason_error_string(code);
+	ERR_clear_error();
+	return reason == NULL ? "no reason given" : reason;
+}
+
+static FILE *open_pem(
+    const char *what, const char *file, struct arena *arena, const char **error_out)
+{
+	FILE *stream = fopen(file, "re");
+
+	if (stream == NULL)
+		*error_out = arena_printf(
+		    arena, "%s %s cannot be read: %s; " READ_CURE, what, file, strerror(errno));
+	return stream;
+}
+
+/* A passphrase cannot be asked for by a server. */
+static int no_passphrase(char *buffer, int size, int writing, void *asked)
+{
+	(void)buffer;
+	(void)size;
+	(void)writing;
+	*(bool *)asked = true;
+	return -1;
+}
+
+static X509 *load_leaf(FILE *stream, const char *file, struct arena *arena, const char **error_out)
+{
+	X509 *leaf = PEM_read_X509_AUX(stream, NULL, NULL, NULL);
+
+	if (leaf != NULL)
+		return leaf;
+	*error_out = arena_printf(arena,
+	    "certificate %s holds no certificate in PEM form (%s); it has to begin with "
+	    "-----BEGIN CERTIFICATE-----, the server's own certificate first",
+	    file, tls_reason());
+	return NULL;
+}
+
+/* What follows the leaf: the end of the file is the only good reason to stop. */
+static STACK_OF(X509) *
+    load_chain(FILE *stream, const char *file, struct arena *arena, const char **error_out)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	X509 *next;
+
+	while ((next = PEM_read_X509(stream, NULL, NULL, NULL)) != NULL)
+		sk_X509_push(chain, next);
+	if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
+		ERR_clear_error();
+		return chain;
+	}
+	*error_out = arena_printf(arena,
+	    "certificate %s: intermediate certificate %d cannot be read (%s); "
+	    "fetch the chain again from who issued it",
+	    file, sk_X509_num(chain) + 1, tls_reason());
+	sk_X509_pop_free(chain, X509_free);
+	return NULL;
+}
+
+static bool load_certificates(
+    struct tls_pair *pair, const char *file, struct arena *arena, const char **error_out)
+{
+	FILE *stream = open_pem("certificate", file, arena, error_out);
+
+	if (stream == NULL)
+		return false;
+	pair->leaf = load_leaf(stream, file, arena, error_out);
+	if (pair->leaf != NULL)
+		pair->chain = load_chain(stream, file, arena, error_out);
+	fclose(stream);
+	return pair->chain != NULL;
+}
+
+static bool load_key(
+    struct tls_pair *pair, const char *file, struct arena *arena, const char **error_out)
+{
+	FILE *stream = open_pem("key", file, arena, error_out);
+	bool asked = false;
+
+	if (stream == NULL)
+		return false;
+	pair->key = PEM_read_PrivateKey(stream, NULL, no_passphrase, &asked);
+	fclose(stream);
+	if (pair->key != NULL)
+		return true;
+	if (asked)
+		*error_out = arena_printf(arena,
+		    "key %s is protected by a passphrase, which nobody can type here; "
+		    "remove it with: openssl pkey -in %s -out NEW",
+		    file, file);
+	else
+		*error_out = arena_printf(arena,
+		    "key %s holds no private key in PEM form (%s); it has to contain "
+		    "-----BEGIN PRIVATE KEY-----",
+		    file, tls_reason());
+	ERR_clear_error();
+	return false;
+}
+
+bool tls_pair_load(struct tls_pair *pair_out, const struct tls_certificate *certificate,
+    struct arena *arena, const char **error_out)
+{
+	struct tls_pair pair = { 0 };
+
+	ERR_clear_error();
+	if (!load_certificates(&pair, certificate->certificate, arena, error_out) ||
+	    !load_key(&pair, certificate->key, arena, error_out)) {
+		tls_pair_free(&pair);
+		return false;
+	}
+	if (X509_check_private_key(pair.leaf, pair.key) != 1) {
+		*error_out = arena_printf(arena,
+		    "key %s does not belong to the certificate in %s; give the key it was "
+		    "issued for, and see that the server's own certificate comes first in the file",
+		    certificate->key, certificate->certificate);
+		tls_pair_free(&pair);
+		ERR_clear_error();
+		return false;
+	}
+	*pair_out = pair;
+	return true;
+}
+
+void tls_pair_free(struct tls_pair *pair)
+{
+	X509_free(pair->leaf);
+	sk_X509_pop_free(pair->chain, X509_free);
+	EVP_PKEY_free(pair->key);
+	*pair = (struct tls_pair){ 0 };
+}
+
+static const char *name_text(const X509_NAME *name, struct arena *arena)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	const char *text = "";
+	char *bytes;
+	long length;
+
+	if (bio == NULL)
+		return text;
+	X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+	length = BIO_get_mem_data(bio, &bytes);
+	if (length > 0)
+		text = arena_strndup(arena, bytes, (size_t)length);
+	BIO_free(bio);
+	return text;
+}
+
+static int64_t time_us(const ASN1_TIME *time)
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(time, &tm) != 1)
+		return 0;
+	return (int64_t)timegm(&tm) * 1000000;
+}
+
+static bool leaf_names(X509 *leaf, const char *domain)
+{
+	const unsigned flags =
+	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
+	char ascii[TLS_NAME_MAX];
+
+	return tls_name_ascii(domain, ascii) && X509_check_host(leaf, ascii, 0, flags, NULL) == 1;
+}
+
+bool tls_certificate_facts(const char *file, const char *domain, struct arena *arena,
+    struct tls_facts *facts_out, const char **error_out)
+{
+	FILE *stream;
+	X509 *leaf;
+
+	ERR_clear_error();
+	stream = open_pem("certificate", file, arena, error_out);
+	if (stream == NULL)
+		return false;
+	leaf = load_leaf(stream, file, arena, error_out);
+	fclose(stream);
+	if (leaf == NULL)
+		return false;
+	*facts_out = (struct tls_facts){
+		.not_after_us = time_us(X509_get0_notAfter(leaf)),
+		.names_domain = leaf_names(leaf, domain),
+		.subject = name_text(X509_get_subject_name(leaf), arena),
+		.issuer = name_text(X509_get_issuer_name(leaf), arena),
+	};
+	X509_free(leaf);
+	ERR_clear_error();
+	return true;
+}

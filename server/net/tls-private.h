@@ -1,0 +1,42 @@
+/* tls-private.h - what the files of this folder share about TLS, and nobody else sees. */
+#ifndef GODWIT_NET_TLS_PRIVATE_H
+#define GODWIT_NET_TLS_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <openssl/ssl.h>
+
+struct arena;
+struct tls_certificate;
+struct tls_set;
+
+/* More workers than anybody runs. */
+#define TLS_WORKERS_MAX 256
+/* A name in DNS and its NUL (RFC 1035 section 2.3.4). */
+#define TLS_NAME_MAX 256
+
+/* A certificate with its chain and key, as read from the files. */
+struct tls_pair {
+	X509 *leaf;
+	STACK_OF(X509) * chain;
+	EVP_PKEY *key;
+};
+
+/* Reads both files and sees that they belong together; false and a text if they do not serve. */
+bool tls_pair_load(struct tls_pair *pair_out, const struct tls_certificate *certificate,
+    struct arena *arena, const char **error_out);
+void tls_pair_free(struct tls_pair *pair);
+/* Why libssl or libcrypto refused last: constant text, never NULL. Empties its queue of errors. */
+const char *tls_reason(void);
+
+/* Writes the domain as DNS and certificates have it, lower case, labels that are not ASCII as
+ * A-labels (RFC 3492, RFC 5890), to `out`, TLS_NAME_MAX bytes. False if it does not fit or is not
+ * UTF-8. */
+bool tls_name_ascii(const char *domain, char *out);
+
+/* A server's end of TLS on `fd`, from the contexts of the current worker; `alpn` points to what
+ * transport_start_tls() was given and outlives it. NULL if libssl refuses. */
+SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn);
+
+#endif

@@ -1,0 +1,262 @@
+/* tls.c - the certificates of our domains and the contexts made of them.
+ * A set is loaded once and shared by all workers, but libssl's contexts are not: each worker makes
+ * its own when it first needs one, with a copy of the key, so that no handshake waits for another
+ * thread's locks. A worker's contexts are made and used by that worker alone. */
+#include "net/tls.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "loop/worker.h"
+#include "net/tls-private.h"
+
+/* Short record keys first: the data needs no more, and they are cheaper. */
+#define SUITES_13 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+#define SUITES_12 "ECDHE+AESGCM:ECDHE+CHACHA20:!PSK"
+
+#define OPTIONS \
+	(SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | \
+	    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA)
+#define MODE \
+	(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | \
+	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
+
+struct tls_domain {
+	struct tls_set *set;
+	size_t index;
+	char name[TLS_NAME_MAX];
+	struct tls_pair pair;
+};
+
+struct tls_set {
+	atomic_uint references;
+	size_t count;
+	struct tls_domain *domains;
+	struct hash *by_name;
+	SSL_CTX **contexts[TLS_WORKERS_MAX]; /* of each worker, one for each domain */
+};
+
+static unsigned worker_slot(void)
+{
+	const struct worker *worker = worker_current();
+	unsigned slot = worker == NULL ? 0 : worker_index(worker);
+
+	ASSERT(slot < TLS_WORKERS_MAX);
+	return slot;
+}
+
+/* SNI (RFC 6066 section 3): the certificate of the domain asked for, or else the first. */
+static int server_name_sent(SSL *ssl, int *alert, void *state)
+{
+	struct tls_set *set = state;
+	const char *sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const struct tls_domain *domain;
+	char name[TLS_NAME_MAX];
+
+	(void)alert;
+	if (sent == NULL || !tls_name_ascii(sent, name))
+		return SSL_TLSEXT_ERR_NOACK;
+	domain = hash_get(set->by_name, name, strlen(name));
+	if (domain == NULL)
+		return SSL_TLSEXT_ERR_NOACK;
+	SSL_set_SSL_CTX(ssl, set->contexts[worker_slot()][domain->index]);
+	return SSL_TLSEXT_ERR_OK;
+}
+
+/* ALPN (RFC 7301 section 3.2): who speaks of protocols has to offer ours. */
+static int protocols_sent(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length,
+    const unsigned char *sent, unsigned length, void *state)
+{
+	const char *const *wanted = SSL_get_app_data(ssl);
+
+	(void)state;
+	if (wanted == NULL || *wanted == NULL)
+		return SSL_TLSEXT_ERR_NOACK;
+	for (unsigned at = 0; at < length; at += sent[at] + 1u) {
+		if (sent[at] != strlen(*wanted) || memcmp(sent + at + 1, *wanted, sent[at]) != 0)
+			continue;
+		*chosen = sent + at + 1;
+		*chosen_length = sent[at];
+		return SSL_TLSEXT_ERR_OK;
+	}
+	return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+static bool context_protect(SSL_CTX *context)
+{
+	int groups[] = { NID_X25519, NID_X9_62_prime256v1 };
+
+	return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+	       SSL_CTX_set_cipher_list(context, SUITES_12) == 1 &&
+	       SSL_CTX_set_ciphersuites(context, SUITES_13) == 1 &&
+	       SSL_CTX_set1_groups(context, groups, COUNT_OF(groups)) == 1 &&
+	       SSL_CTX_set_num_tickets(context, 0) == 1;
+}
+
+/* The key is copied, as threads that share one take turns at its locks. */
+static bool context_certify(SSL_CTX *context, const struct tls_pair *pair)
+{
+	EVP_PKEY *key = EVP_PKEY_dup(pair->key);
+	bool done =
+	    key != NULL && SSL_CTX_use_cert_and_key(context, pair->leaf, key, pair->chain, 1) == 1;
+
+	EVP_PKEY_free(key);
+	return done;
+}
+
+static SSL_CTX *context_new(struct tls_set *set, const struct tls_domain *domain)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	if (context == NULL)
+		return NULL;
+	SSL_CTX_set_options(context, OPTIONS);
+	SSL_CTX_set_mode(context, MODE);
+	/* With it a peer's flood of key updates is worked off inside one call, for as long as it
+	 * lasts. */
+	SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
+	SSL_CTX_set_read_ahead(context, 1);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_tlsext_servername_callback(context, server_name_sent);
+	SSL_CTX_set_tlsext_servername_arg(context, set);
+	SSL_CTX_set_alpn_select_cb(context, protocols_sent, NULL);
+	if (!context_protect(context) || !context_certify(context, &domain->pair)) {
+		SSL_CTX_free(context);
+		return NULL;
+	}
+	return context;
+}
+
+static void contexts_free(SSL_CTX **contexts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		SSL_CTX_free(contexts[i]);
+	mem_free(contexts);
+}
+
+/* Makes the contexts of the current worker; the index of the domain that fails, or `count`. */
+static size_t contexts_make(struct tls_set *set)
+{
+	unsigned slot = worker_slot();
+	SSL_CTX **contexts;
+
+	if (set->contexts[slot] != NULL)
+		return set->count;
+	contexts = mem_alloc_zero(set->count * sizeof(*contexts));
+	for (size_t i = 0; i < set->count; i++) {
+		contexts[i] = context_new(set, &set->domains[i]);
+		if (contexts[i] == NULL) {
+			contexts_free(contexts, i);
+			return i;
+		}
+	}
+	set->contexts[slot] = contexts;
+	return set->count;
+}
+
+static bool domain_load(struct tls_domain *domain, const struct tls_certificate *certificate,
+    struct arena *arena, const char **error_out)
+{
+	if (!tls_name_ascii(certificate->domain, domain->name)) {
+		*error_out = arena_printf(arena,
+		    "certificate %s is for the domain %s, which is too long for a name in DNS; "
+		    "correct the domain",
+		    certificate->certificate, certificate->domain);
+		return false;
+	}
+	if (!tls_pair_load(&domain->pair, certificate, arena, error_out))
+		return false;
+	/* Of two certificates for one domain the first serves, as everywhere. */
+	if (hash_get(domain->set->by_name, domain->name, strlen(domain->name)) == NULL)
+		hash_put(domain->set->by_name, domain->name, strlen(domain->name), domain);
+	return true;
+}
+
+static bool set_load(struct tls_set *set, const struct tls_certificate *certificates,
+    struct arena *arena, const char **error_out)
+{
+	size_t made;
+
+	for (size_t i = 0; i < set->count; i++) {
+		set->domains[i].set = set;
+		set->domains[i].index = i;
+		if (!domain_load(&set->domains[i], &certificates[i], arena, error_out))
+			return false;
+	}
+	made = contexts_make(set);
+	if (made == set->count)
+		return true;
+	*error_out = arena_printf(arena,
+	    "certificate %s is refused by the TLS library (%s); use a key of ECDSA P-256, or RSA "
+	    "of "
+	    "2048 bits or more",
+	    certificates[made].certificate, tls_reason());
+	return false;
+}
+
+struct tls_set *tls_set_new(const struct tls_certificate *certificates, size_t count,
+    struct arena *arena, const char **error_out)
+{
+	struct tls_set *set;
+
+	if (count == 0) {
+		*error_out =
+		    "no domain has a certificate; give at least one domain its certificate and key";
+		return NULL;
+	}
+	set = mem_alloc_zero(sizeof(*set));
+	atomic_init(&set->references, 1);
+	set->count = count;
+	set->domains = mem_alloc_zero(count * sizeof(*set->domains));
+	set->by_name = hash_new();
+	if (!set_load(set, certificates, arena, error_out))
+		tls_set_unref(&set);
+	return set;
+}
+
+struct tls_set *tls_set_ref(struct tls_set *set)
+{
+	atomic_fetch_add_explicit(&set->references, 1, memory_order_relaxed);
+	return set;
+}
+
+void tls_set_unref(struct tls_set **set)
+{
+	struct tls_set *gone = *set;
+
+	*set = NULL;
+	if (gone == NULL || atomic_fetch_sub(&gone->references, 1) != 1)
+		return;
+	for (size_t i = 0; i < TLS_WORKERS_MAX; i++)
+		if (gone->contexts[i] != NULL)
+			contexts_free(gone->contexts[i], gone->count);
+	for (size_t i = 0; i < gone->count; i++)
+		tls_pair_free(&gone->domains[i].pair);
+	mem_free(gone->domains);
+	hash_free(&gone->by_name);
+	mem_free(gone);
+}
+
+SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn)
+{
+	SSL *ssl;
+
+	if (contexts_make(set) != set->count)
+		return NULL;
+	ssl = SSL_new(set->contexts[worker_slot()][0]);
+	if (ssl == NULL)
+		return NULL;
+	if (SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	/* libssl hands it back to protocols_sent(), which only reads it. */
+	SSL_set_app_data(ssl, (void *)(uintptr_t)alpn);
+	SSL_set_accept_state(ssl);
+	return ssl;
+}

@@ -1,0 +1,222 @@
+/* transport-input.c - reading: into one buffer of the thread, so that a connection owns none.
+ * A readiness is served for so many bytes and no more, as others wait too; what TLS then still
+ * holds is read at the end of the round, since the descriptor will not tell of it. A token bucket
+ * bounds what a peer may send for long; it is refilled by looking at the clock, and only an empty
+ * one costs a timer. */
+#include "net/transport-private.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "loop/timer.h"
+
+/* One reading fills the buffer at most; so many readings are made before others get their turn. */
+enum { SCRATCH_BYTES = 16384, READINGS_MAX = 4 };
+/* An empty bucket is waited for until it holds what comes in in so many ms. */
+enum { REFILL_MS = 50 };
+
+static _Thread_local char scratch[SCRATCH_BYTES];
+
+static int64_t bucket_depth(const struct transport *transport)
+{
+	const struct transport_limits *limits = &transport->limits;
+
+	return (int64_t)(limits->read_burst_bytes > 0 ? limits->read_burst_bytes
+						      : limits->read_bytes_per_second);
+}
+
+/* Whole bytes only; the time of a fraction stays for the next look. */
+static void bucket_refill(struct transport *transport)
+{
+	int64_t rate = (int64_t)transport->limits.read_bytes_per_second;
+	int64_t depth = bucket_depth(transport);
+	int64_t now = worker_now_ms();
+	int64_t passed_ms = now - transport->refilled_at_ms;
+	int64_t added;
+
+	if (passed_ms > (depth - transport->tokens) * 1000 / rate) {
+		transport->tokens = depth;
+		transport->refilled_at_ms = now;
+		return;
+	}
+	added = passed_ms * rate / 1000;
+	transport->tokens += added;
+	transport->refilled_at_ms += added * 1000 / rate;
+}
+
+static int64_t bucket_wait_ms(const struct transport *transport)
+{
+	int64_t rate = (int64_t)transport->limits.read_bytes_per_second;
+	int64_t goal = rate * REFILL_MS / 1000;
+
+	if (goal > bucket_depth(transport))
+		goal = bucket_depth(transport);
+	return ((goal < 1 ? 1 : goal) - transport->tokens) * 1000 / rate + 1;
+}
+
+static void bucket_filled(void *state);
+
+static void bucket_wait(struct transport *transport)
+{
+	if (transport->refill == NULL)
+		transport->refill = timer_new(bucket_filled, transport);
+	timer_set(transport->refill, (unsigned)bucket_wait_ms(transport));
+	transport->throttled = true;
+}
+
+static void bucket_filled(void *state)
+{
+	struct transport *transport = state;
+
+	bucket_refill(transport);
+	if (transport->tokens <= 0) {
+		bucket_wait(transport);
+		return;
+	}
+	timer_free(&transport->refill);
+	transport->throttled = false;
+	input_continue(transport);
+}
+
+/* Takes out what was read; what TLS itself used up counts as well. */
+static void bucket_charge(struct transport *transport, size_t bytes)
+{
+	if (transport->ssl != NULL) {
+		uint64_t taken = secure_taken(transport);
+
+		bytes = (size_t)(taken - transport->charged);
+		transport->charged = taken;
+	}
+	if (transport->limits.read_bytes_per_second == 0 || bytes == 0)
+		return;
+	bucket_refill(transport);
+	transport->tokens -= (int64_t)bytes;
+	if (transport->tokens <= 0)
+		bucket_wait(transport);
+}
+
+void input_set_limits(struct transport *transport)
+{
+	timer_free(&transport->refill);
+	transport->throttled = false;
+	transport->tokens = bucket_depth(transport);
+	transport->refilled_at_ms = worker_now_ms();
+	input_continue(transport);
+}
+
+void input_detach(struct transport *transport)
+{
+	timer_free(&transport->refill);
+}
+
+void input_attach(struct transport *transport)
+{
+	if (transport->throttled)
+		bucket_wait(transport);
+}
+
+bool input_wanted(const struct transport *transport)
+{
+	return (transport->phase == PHASE_CLEAR || transport->phase == PHASE_SECURE) &&
+	       !transport->paused && !transport->choked && !transport->throttled &&
+	       !transport->ended && !transport->finishing;
+}
+
+void input_continue(struct transport *transport)
+{
+	transport_watch(transport);
+	if (input_wanted(transport) && secure_holds(transport))
+		transport_ask(transport, TODO_READ);
+}
+
+static size_t clear_read(struct transport *transport, char *bytes, size_t size)
+{
+	ssize_t count = recv(transport->fd, bytes, size, 0);
+
+	if (count > 0)
+		return (size_t)count;
+	if (count == 0)
+		transport_note_end(transport, TRANSPORT_PEER_CLOSED, "closed by the peer");
+	else if (errno != EAGAIN && errno != EINTR)
+		transport_note_errno(transport);
+	return 0;
+}
+
+/* Many small records are delivered as one piece. */
+static size_t secure_gather(struct transport *transport, bool *more_out)
+{
+	size_t length = 0;
+
+	do {
+		size_t count = secure_read(transport, scratch + length, sizeof(scratch) - length);
+
+		*more_out = count > 0 && secure_holds(transport);
+		length += count;
+	} while (*more_out && length < sizeof(scratch));
+	return length;
+}
+
+/* One reading; `more_out` if there is or may be more at once. */
+static size_t input_gather(struct transport *transport, bool *more_out)
+{
+	size_t length;
+
+	if (transport->phase == PHASE_SECURE) {
+		length = secure_gather(transport, more_out);
+	} else {
+		length = clear_read(transport, scratch, sizeof(scratch));
+		*more_out = length == sizeof(scratch);
+	}
+	bucket_charge(transport, length);
+	return length;
+}
+
+bool input_read(struct transport *transport)
+{
+	bool more = true;
+
+	for (unsigned reading = 0; more && input_wanted(transport); reading++) {
+		size_t length;
+
+		if (reading == READINGS_MAX) {
+			input_continue(transport);
+			return true;
+		}
+		length = input_gather(transport, &more);
+		if (length > 0) {
+			transport_tell_begin(transport);
+			transport->events->received(transport->state, scratch, length);
+			if (!transport_tell_end(transport))
+				return false;
+		}
+		if (transport->ended) {
+			transport_end(transport);
+			return true;
+		}
+	}
+	transport_watch(transport);
+	return true;
+}
+
+bool input_drop(struct transport *transport)
+{
+	for (unsigned reading = 0; reading < READINGS_MAX; reading++) {
+		ssize_t count = recv(transport->fd, scratch, sizeof(scratch), 0);
+
+		if (count <= 0)
+			return count < 0 && (errno == EAGAIN || errno == EINTR);
+	}
+	return true;
+}
+
+void transport_pause(struct transport *transport)
+{
+	transport->paused = true;
+	transport_watch(transport);
+}
+
+void transport_resume(struct transport *transport)
+{
+	transport->paused = false;
+	input_continue(transport);
+}
