@@ -261,13 +261,14 @@ int64_t time_now_us(void)
 
 void time_to_text(char text_out[TIME_TEXT_BYTES], int64_t time_us)
 {
+	time_t seconds = (time_t)(time_us / 1000000);
 	int64_t part_us = time_us % 1000000;
-	time_t seconds;
 	struct tm tm;
 
-	if (part_us < 0)
+	if (part_us < 0) {
 		part_us += 1000000;
-	seconds = (time_t)((time_us - part_us) / 1000000);
+		seconds--;
+	}
 	gmtime_r(&seconds, &tm);
 	snprintf(text_out, TIME_TEXT_BYTES, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
 	    tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
