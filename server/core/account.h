@@ -1,7 +1,7 @@
-/* account.h - a bare JID of ours in memory, on its home worker: sessions, roster, what modules keep.
- * It is loaded by one pipelined round of queries before anything sees it; what arrives meanwhile waits
- * in order. Without sessions it stays in a bounded LRU; names that do not exist are remembered there
- * too. */
+/* account.h - a bare JID of ours in memory, on its home worker: sessions, roster, what modules
+ * keep. It is loaded by one pipelined round of queries before anything sees it; what arrives
+ * meanwhile waits in order. Without sessions it stays in a bounded LRU; names that do not exist are
+ * remembered there too. */
 #ifndef GODWIT_CORE_ACCOUNT_H
 #define GODWIT_CORE_ACCOUNT_H
 
@@ -20,12 +20,19 @@ struct task;
 enum account_phase {
 	ACCOUNT_LOADING, /* its queries are under way */
 	ACCOUNT_READY,
-	ACCOUNT_ABSENT,  /* there is no such user */
-	ACCOUNT_FAILED,  /* the database was away; loaded again when next asked for */
-	ACCOUNT_GONE     /* deleted; freed with its last reference */
+	ACCOUNT_ABSENT, /* there is no such user */
+	ACCOUNT_FAILED, /* the database was away; loaded again when next asked for */
+	ACCOUNT_GONE    /* deleted; freed with its last reference */
+};
+
+/* Somebody who is told once when the account is loaded, as far as it exists. Embedded. */
+struct account_waiter {
+	STAILQ_ENTRY(account_waiter) next;
+	void (*loaded)(struct account_waiter *waiter, struct account *account);
 };
 
 TAILQ_HEAD(task_queue, task);
+STAILQ_HEAD(account_waiters, account_waiter);
 TAILQ_HEAD(session_list, session);
 TAILQ_HEAD(delivery_list, delivery);
 
@@ -33,32 +40,37 @@ struct account {
 	struct jid *jid; /* bare */
 	enum account_phase phase;
 	unsigned references;
-	unsigned blocked;   /* account_block() */
-	unsigned loads;     /* queries still under way */
+	unsigned blocked; /* account_block() */
+	unsigned loads;   /* queries still under way */
 	unsigned waiting_count;
 	bool disabled;
-	bool draining;      /* account_run_waiting() is on the stack */
+	bool draining; /* account_run_waiting() is on the stack */
 	enum rc load_rc;
 	struct session_list sessions;
 	unsigned session_count;
-	struct task_queue waiting;      /* until loaded and unblocked */
+	struct task_queue waiting;       /* until loaded and unblocked */
+	struct account_waiters waiters;  /* for a login */
 	struct delivery_list deliveries; /* on their way to sessions, with a row or to be kept */
 	struct roster *roster;
-	void **states;                  /* of modules, by index */
-	TAILQ_ENTRY(account) idle;      /* in the LRU, while `is_idle` */
+	void **states;             /* of modules, by index */
+	TAILQ_ENTRY(account) idle; /* in the LRU, while `is_idle` */
 	bool is_idle;
 };
 
 /* The account of a bare JID (or of the bare part of a full one) of a served domain, on this worker,
- * which must be its home; makes it and starts loading if it is not in memory. Lent: ref it to keep it
- * past the end of the round. */
+ * which must be its home; makes it and starts loading if it is not in memory. Lent: ref it to keep
+ * it past the end of the round. */
 struct account *account_get(const struct jid *jid);
 /* The same, only if it is in memory. */
 struct account *account_peek(const struct jid *jid);
-/* Runs `passed` with the task once the account is loaded and unblocked, in the order of arrival; right
- * now if it is and nobody waits. The task must have been made for this account. An account that
- * cannot be loaded fails its tasks with a wait error; one that is absent lets them run. */
+/* Runs `passed` with the task once the account is loaded and unblocked, in the order of arrival;
+ * right now if it is and nobody waits. The task must have been made for this account. An account
+ * that cannot be loaded fails its tasks with a wait error; one that is absent lets them run. */
 void account_queue(struct account *account, struct task *task, void (*passed)(struct task *));
+/* Tells the waiter when the account is loaded and as the database has it now: an account without
+ * sessions, or one that was absent, is loaded again, for it may have changed. May be inside the
+ * call. */
+void account_login(struct account *account, struct account_waiter *waiter);
 /* Loads again what the database says: after a write that failed, or a change from outside. */
 void account_reload(struct account *account);
 /* Marks it deleted: sessions end, waiting tasks run and find it gone. */

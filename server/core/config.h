@@ -10,6 +10,7 @@
 #include "base/log.h"
 
 struct arena;
+struct jid;
 struct module;
 struct tls_set;
 
@@ -88,6 +89,8 @@ struct config *config_ref(const struct config *config);
 void config_unref(struct config **config);
 /* The served domain of that name, or NULL. */
 const struct config_domain *config_domain(const struct config *config, const char *name);
+/* Whether the domain part of that JID is served. */
+bool config_serves(const struct config *config, const struct jid *jid);
 /* Names the first setting that differs and needs a restart (database, workers, listeners, modules,
  * control, user ...), or NULL. */
 const char *config_needs_restart(const struct config *old, const struct config *new_config);

@@ -1,5 +1,5 @@
-/* home.h - what a worker keeps for those who live on it: accounts, configuration, timers of the core.
- * One for each worker, reached by that worker's thread alone. */
+/* home.h - what a worker keeps for those who live on it: accounts, configuration, timers of the
+ * core. One for each worker, reached by that worker's thread alone. */
 #ifndef GODWIT_CORE_HOME_H
 #define GODWIT_CORE_HOME_H
 
@@ -36,8 +36,8 @@ size_t home_busy(void);
 size_t home_sessions(void);
 size_t home_accounts(void);
 
-/* A number for a stored row: ascending on this worker, unique over all workers and restarts (time in
- * us, with the worker's number in the low bits). */
+/* A number for a stored row: ascending on this worker, unique over all workers and restarts (time
+ * in us, with the worker's number in the low bits). */
 int64_t home_next_id(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* hooks.h - the hooks of all modules and of the core, sorted once at start into a list for each place
- * where stanzas pass, so that dispatching is one look-up. */
+/* hooks.h - the hooks of all modules and of the core, sorted once at start into a list for each
+ * place where stanzas pass, so that dispatching is one look-up. */
 #ifndef GODWIT_CORE_HOOKS_H
 #define GODWIT_CORE_HOOKS_H
 
@@ -20,10 +20,10 @@ struct hook_list {
 /* Collects the tables of the core and of all loaded modules; once, before any worker runs. */
 void hooks_init(void);
 void hooks_free(void);
-/* The hooks for this stanza at that place: ANY_ hooks and, for a get or set that the place itself has
- * to answer (`handled_here`), those of its payload's namespace, by priority. Never NULL. */
-const struct hook_list *hooks_for(const struct stanza *stanza, enum addressed place,
-    bool handled_here);
+/* The hooks for this stanza at that place: ANY_ hooks and, for a get or set that the place itself
+ * has to answer (`handled_here`), those of its payload's namespace, by priority. Never NULL. */
+const struct hook_list *hooks_for(
+    const struct stanza *stanza, enum addressed place, bool handled_here);
 /* The hooks of MESSAGE_UNDELIVERED or MESSAGE_UNCONFIRMED. */
 const struct hook_list *hooks_of_kind(enum hook_kind kind);
 

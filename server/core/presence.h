@@ -18,9 +18,9 @@ void presence_direct(struct session *session, struct task *task);
 void presence_vanish(struct session *session);
 /* An available, unavailable or probe that arrives for an account (loaded), already past the hooks. */
 void presence_deliver(struct task *task);
-/* A probe for an account without sessions that is not in memory is one roster query and loads
- * nothing; anything else for it is dropped. Returns whether it took the stanza. */
-bool presence_deliver_absent(const struct stanza *presence);
+/* The same for an account without sessions (`to`: its bare or a full JID), which is not loaded for it: a
+ * probe is one roster query; anything else is dropped. */
+void presence_deliver_absent(const struct stanza *presence, const struct jid *to);
 /* The presence of all available sessions of an account to one contact; or that they are gone. */
 void presence_show(struct account *account, const struct jid *contact);
 void presence_hide(struct account *account, const struct jid *contact);

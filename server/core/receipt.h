@@ -8,10 +8,10 @@
 
 struct receipt;
 
-/* Makes a receipt with one hold, on the worker of the stream; `settled` is called there, from the loop
- * or inside the last receipt_release(), exactly once, and the receipt is gone after it. */
-struct receipt *receipt_new(void (*settled)(void *state, uint32_t sequence), void *state,
-    uint32_t sequence);
+/* Makes a receipt with one hold, on the worker of the stream; `settled` is called there, from the
+ * loop or inside the last receipt_release(), exactly once, and the receipt is gone after it. */
+struct receipt *receipt_new(
+    void (*settled)(void *state, uint32_t sequence), void *state, uint32_t sequence);
 /* Both accept NULL. From any thread. Returns its argument. */
 struct receipt *receipt_hold(struct receipt *receipt);
 /* Releases one hold; the caller's pointer becomes NULL. */

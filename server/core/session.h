@@ -17,10 +17,10 @@ struct roster_item;
 
 /* Why the server ends a session; c2s turns it into a stream error. */
 enum session_end {
-	SESSION_REPLACED,  /* another one bound the same resource: conflict */
-	SESSION_KICKED,    /* by an admin: policy-violation, or what fits */
-	SESSION_SHUTDOWN,  /* system-shutdown */
-	SESSION_HOST_GONE, /* host-gone */
+	SESSION_REPLACED,      /* another one bound the same resource: conflict */
+	SESSION_KICKED,        /* by an admin: policy-violation, or what fits */
+	SESSION_SHUTDOWN,      /* system-shutdown */
+	SESSION_HOST_GONE,     /* host-gone */
 	SESSION_NOT_AUTHORIZED /* account disabled or deleted */
 };
 
@@ -46,30 +46,39 @@ struct session {
 	void *state;
 	struct log *log;         /* lent by c2s */
 	struct stanza *presence; /* last broadcast; NULL: not available */
-	struct hash *directed;   /* JIDs (struct jid *) that got directed presence; made when needed */
+	struct hash
+	    *directed; /* JIDs (struct jid *) that got directed presence; made when needed */
 	int64_t since_us;
 	uint32_t flags;
 	int8_t priority;
 	bool wants_roster;
-	bool roster_versioned;   /* it sent ver: pushes carry it */
-	bool reached;            /* session_reachable was called */
-	bool ending;
+	bool roster_versioned; /* it sent ver: pushes carry it */
+	bool reached;          /* session_reachable was called */
+	bool left;             /* session_leave() was called */
 };
 
-/* Makes a session of a loaded account. `resource` prepared, or NULL: made by us. A session of the same
- * resource is ended (conflict). RC_OK and the session, RC_RESOURCE_CONSTRAINT over sessions_per_account,
- * RC_NOT_ALLOWED for a disabled account, RC_ITEM_NOT_FOUND if it does not exist. */
-enum rc session_new(struct account *account, const char *resource, const struct session_events *events,
-    void *state, struct log *log, struct session **session_out);
-/* The client is gone or has ended its stream: broadcasts unavailable (RFC 6121 section 4.5), tells the
- * modules, leaves the account. Accepts a pointer to NULL. */
+/* Makes a session of a loaded account. `resource` prepared, or NULL: made by us. A session of the
+ * same resource is ended (conflict). RC_OK and the session, RC_RESOURCE_CONSTRAINT over
+ * sessions_per_account, RC_NOT_ALLOWED for a disabled account, RC_ITEM_NOT_FOUND if it does not
+ * exist. */
+enum rc session_new(struct account *account, const char *resource,
+    const struct session_events *events, void *state, struct log *log,
+    struct session **session_out);
+/* The client is gone, has ended its stream, or is made to: broadcasts unavailable (RFC 6121 section
+ * 4.5), tells the modules, leaves the account. From then on nothing is sent to it. Once; later
+ * calls do nothing. */
+void session_leave(struct session *session);
+/* session_leave(), and its memory. From c2s, when the stream is no more. Accepts a pointer to NULL.
+ */
 void session_free(struct session **session);
-/* A stanza from the client; `receipt` (may be NULL) is held as long as needed. Stamps nothing: c2s has
- * made it with `from`. */
+/* A stanza from the client; `receipt` (may be NULL) is held as long as needed. Stamps nothing: c2s
+ * has made it with `from`. */
 void session_receive(struct session *session, struct stanza *stanza, struct receipt *receipt);
 void session_end(struct session *session, enum session_end end);
+/* Sessions on this worker that are not freed yet. */
+size_t sessions_count(void);
 /* Sends with a delivery, see delivery.h. */
-void session_send_delivery(struct session *session, const struct stanza *stanza, const struct jid *to,
-    struct delivery *delivery);
+void session_send_delivery(struct session *session, const struct stanza *stanza,
+    const struct jid *to, struct delivery *delivery);
 
 #endif

@@ -132,6 +132,8 @@ void stream_fail(struct stream *stream, enum stream_error error, const char *tex
 /* Ends properly, </stream:stream>. */
 void stream_end(struct stream *stream);
 
+/* The domain its header named (prepared), or NULL before that. Lent. */
+const char *stream_domain(const struct stream *stream);
 bool stream_is_secure(const struct stream *stream);
 bool stream_has_sm(const struct stream *stream);
 /* Whether </stream:stream> or an error was sent or received. */

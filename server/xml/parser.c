@@ -6,7 +6,7 @@
  * more bytes and so delays complete stanzas; it is off here. Instead the bytes of a long tag are
  * held back as long as no '>' is among them, for no tag ends without one, and a tag that keeps us
  * trying in vain is refused. */
-#include "config.h"
+#include "build-config.h"
 
 #include "xml/parser-private.h"
 
