@@ -39,17 +39,9 @@ struct element {
 struct element *element_add_bytes(
     struct arena *arena, struct element *parent, const char *bytes, size_t length);
 
-/* Appends all attributes of a list, with the declarations they need (writer.c). */
-void xml_write_attributes(struct text *out, const struct attribute *attributes);
-
-/* The node after `node` in document order inside `root`, or NULL. */
-static inline struct element *element_following(const struct element *root, struct element *node)
-{
-	if (node->name != NULL && node->first != NULL)
-		return node->first;
-	while (node != root && node->next == NULL)
-		node = node->parent;
-	return node == root ? NULL : node->next;
-}
+/* Appends an attribute, declaring a prefix for its namespace if it needs one (writer.c). `foreign`
+ * counts these within one tag, from 0. */
+void xml_write_any_attribute(
+    struct text *out, const struct attribute *attribute, unsigned *foreign);
 
 #endif

@@ -83,32 +83,31 @@ static void write_foreign_attribute(
 	text_putc(out, '\'');
 }
 
-void xml_write_attributes(struct text *out, const struct attribute *attributes)
+void xml_write_any_attribute(struct text *out, const struct attribute *attribute, unsigned *foreign)
 {
-	unsigned foreign = 0;
-
-	for (const struct attribute *at = attributes; at != NULL; at = at->next) {
-		if (at->ns == NULL) {
-			xml_write_attribute(out, at->name, at->value);
-		} else if (strcmp(at->ns, XML_NS) == 0) {
-			text_append(out, " xml:", 5);
-			text_puts(out, at->name);
-			text_append(out, "='", 2);
-			xml_write_value(out, at->value, strlen(at->value));
-			text_putc(out, '\'');
-		} else {
-			write_foreign_attribute(out, at, foreign++);
-		}
+	if (attribute->ns == NULL) {
+		xml_write_attribute(out, attribute->name, attribute->value);
+	} else if (strcmp(attribute->ns, XML_NS) == 0) {
+		text_append(out, " xml:", 5);
+		text_puts(out, attribute->name);
+		text_append(out, "='", 2);
+		xml_write_value(out, attribute->value, strlen(attribute->value));
+		text_putc(out, '\'');
+	} else {
+		write_foreign_attribute(out, attribute, (*foreign)++);
 	}
 }
 
 static void write_start(struct text *out, const struct element *element, const char *default_ns)
 {
+	unsigned foreign = 0;
+
 	text_putc(out, '<');
 	text_puts(out, element->name);
 	if (element->ns != default_ns && strcmp(element->ns, default_ns) != 0)
 		xml_write_attribute(out, "xmlns", element->ns);
-	xml_write_attributes(out, element->attributes);
+	for (const struct attribute *at = element->attributes; at != NULL; at = at->next)
+		xml_write_any_attribute(out, at, &foreign);
 	if (element->first == NULL)
 		text_putc(out, '/');
 	text_putc(out, '>');

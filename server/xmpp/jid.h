@@ -1,8 +1,9 @@
 /* jid.h - XMPP addresses (RFC 7622), prepared once: the door to ICU.
  * A JID is immutable and one piece of memory. Two JIDs are equal if their prepared texts are. Local
- * parts and resources are prepared with the stringprep profiles of RFC 6122 (nodeprep, resourceprep),
- * as the other servers do, so that one name is one account everywhere; domains by UTS 46. ASCII takes
- * a fast path without ICU. Each part has at most 1023 bytes after preparation. */
+ * parts and resources are prepared with the stringprep profiles of RFC 6122 (nodeprep,
+ * resourceprep), as the other servers do, so that one name is one account everywhere; domains by
+ * UTS 46. ASCII takes a fast path without ICU. Each part has at most 1023 bytes after preparation.
+ */
 #ifndef GODWIT_XMPP_JID_H
 #define GODWIT_XMPP_JID_H
 
@@ -32,10 +33,10 @@ void jid_init(void);
 const struct jid *jid_parse(struct arena *arena, const char *text);
 /* The same on the heap; free with jid_free(). */
 struct jid *jid_parse_heap(const char *text);
-/* Joins parts that are prepared already, or not yet: they are prepared. `node` and `resource` may be
- * NULL. NULL if a part is not valid. */
-const struct jid *jid_make(struct arena *arena, const char *node, const char *domain,
-    const char *resource);
+/* Joins parts that are prepared already, or not yet: they are prepared. `node` and `resource` may
+ * be NULL. NULL if a part is not valid. */
+const struct jid *jid_make(
+    struct arena *arena, const char *node, const char *domain, const char *resource);
 /* `text` prepared as a domain, a local part of a new account (strict: unassigned code points are
  * refused), or a resource; NULL if it is not valid. */
 const char *jid_prepare_domain(struct arena *arena, const char *text);
@@ -45,10 +46,11 @@ const char *jid_prepare_resource(struct arena *arena, const char *text);
 const struct jid *jid_copy(struct arena *arena, const struct jid *jid);
 struct jid *jid_copy_heap(const struct jid *jid);
 void jid_free(struct jid **jid);
-/* The same address without its resource (the JID itself if it has none), or with another, which must
- * be prepared. */
+/* The same address without its resource (the JID itself if it has none), or with another, which
+ * must be prepared. */
 const struct jid *jid_bare(struct arena *arena, const struct jid *jid);
-const struct jid *jid_with_resource(struct arena *arena, const struct jid *jid, const char *resource);
+const struct jid *jid_with_resource(
+    struct arena *arena, const struct jid *jid, const char *resource);
 /* Of a bare one: only the domain. */
 const struct jid *jid_domain_only(struct arena *arena, const struct jid *jid);
 

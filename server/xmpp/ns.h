@@ -1,5 +1,5 @@
-/* ns.h - the namespaces of RFC 6120 and RFC 6121, and of what the core itself speaks. A module keeps
- * those of its own feature. */
+/* ns.h - the namespaces of RFC 6120 and RFC 6121, and of what the core itself speaks. A module
+ * keeps those of its own feature. */
 #ifndef GODWIT_XMPP_NS_H
 #define GODWIT_XMPP_NS_H
 
