@@ -36,6 +36,7 @@ static const struct statement account_select =
     STATEMENT("SELECT disabled FROM users WHERE domain = $1 AND username = $2");
 
 static void account_load(struct account *account);
+static void account_tell_waiters(struct account *account);
 static void account_run_waiting(struct account *account);
 
 /* ---- life ---- */
