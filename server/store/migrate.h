@@ -1,6 +1,7 @@
 /* migrate.h - the files of schema/ as numbered steps.
  * "NNN-name.sql" is for both databases, "NNN-name.postgresql.sql" and "NNN-name.sqlite.sql" for one
- * of them. Table schema_version has a row for each step taken. Steps are never edited once released. */
+ * of them. Table schema_version has a row for each step taken. Steps are never edited once
+ * released. */
 #ifndef GODWIT_STORE_MIGRATE_H
 #define GODWIT_STORE_MIGRATE_H
 

@@ -1,14 +1,14 @@
 /* store.h - the database, asynchronously: one small API over PostgreSQL and SQLite.
  * There is one idiom: store_run(statement, parameters, on_done, state). on_done runs on the worker
- * that asked, from its loop, never inside the call, exactly once, with rows or an error. Statements of
- * one worker take effect in order, reads included. Writes gather for a few ms and commit together; a
- * write's on_done runs after its commit, so what it answers is durable. When the database is away,
- * what waits is kept in bounded memory and retried for a bounded time, and new requests beyond the
- * bound fail with RC_RESOURCE_CONSTRAINT (type wait).
+ * that asked, from its loop, never inside the call, exactly once, with rows or an error. Statements
+ * of one worker take effect in order, reads included. Writes gather for a few ms and commit
+ * together; a write's on_done runs after its commit, so what it answers is durable. When the
+ * database is away, what waits is kept in bounded memory and retried for a bounded time, and new
+ * requests beyond the bound fail with RC_RESOURCE_CONSTRAINT (type wait).
  *
- * SQL is written once for both: $1 parameters, TEXT, BIGINT (times in us) and bytea/blob, ON CONFLICT,
- * RETURNING. Because a batch whose commit is unknown is run again, a statement must be repeatable:
- * every INSERT has a key made by us and ON CONFLICT. */
+ * SQL is written once for both: $1 parameters, TEXT, BIGINT (times in us) and bytea/blob, ON
+ * CONFLICT, RETURNING. Because a batch whose commit is unknown is run again, a statement must be
+ * repeatable: every INSERT has a key made by us and ON CONFLICT. */
 #ifndef GODWIT_STORE_STORE_H
 #define GODWIT_STORE_STORE_H
 
@@ -25,13 +25,20 @@ struct element;
 struct store;
 struct store_result;
 
-/* A constant of the program, static. `slot` is filled in on first use; each connection prepares it
- * once. */
+/* The number of a statement in this process, 0 until it is first run. */
+struct statement_slot {
+	atomic_uint number;
+};
+
+/* A constant of the program, static. Keywords stand in capitals. `slot` is filled in on first use;
+ * each connection prepares it once. */
 struct statement {
 	const char *sql;
-	atomic_uint *slot;
+	struct statement_slot *slot;
 };
-#define STATEMENT(text) { .sql = (text), .slot = &(atomic_uint){ 0 } }
+/* clang-format off */
+#define STATEMENT(text) { .sql = (text), .slot = &(struct statement_slot){ 0 } }
+/* clang-format on */
 
 /* Names whose row it is: stands for the two parameters (domain, username). Lent. */
 struct account_key {
@@ -51,7 +58,7 @@ struct param {
 static inline struct param param_text(const char *text)
 {
 	return text == NULL ? (struct param){ .type = PARAM_NULL }
-			    : (struct param){ .type = PARAM_TEXT, .bytes = span_of(text) };
+	                    : (struct param){ .type = PARAM_TEXT, .bytes = span_of(text) };
 }
 static inline struct param param_span(struct span text)
 {
@@ -75,7 +82,8 @@ static inline struct param param_itself(struct param param)
 }
 
 #define STORE_MAX_PARAMS 16
-/* PARAMS(account_key(task), vcard, 5): values are copied by store_run(). Use param_blob() for bytes. */
+/* PARAMS(account_key(task), vcard, 5): values are copied by store_run(). Use param_blob() for
+ * bytes. */
 #define PARAM(value) \
 	_Generic((value), char *: param_text, const char *: param_text, struct span: param_span, \
 	    struct account_key: param_account, struct param: param_itself, \
@@ -93,12 +101,11 @@ static inline struct param param_itself(struct param param)
 #define PARAMS_11(a, ...) PARAM(a), PARAMS_10(__VA_ARGS__)
 #define PARAMS_12(a, ...) PARAM(a), PARAMS_11(__VA_ARGS__)
 #define PARAMS_N(a, b, c, d, e, f, g, h, i, j, k, l, n, ...) PARAMS_##n
-#define PARAMS_PICK(...) \
-	PARAMS_N(__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define PARAMS_PICK(...) PARAMS_N(__VA_ARGS__, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #define PARAMS_CALL(macro, ...) macro(__VA_ARGS__)
 #define PARAMS(...) \
-	((const struct param[]){ PARAMS_CALL(PARAMS_PICK(__VA_ARGS__), __VA_ARGS__) \
-		{ .type = PARAM_END } })
+	((const struct param[]){ /* each with a comma behind it, and the end */ \
+	    PARAMS_CALL(PARAMS_PICK(__VA_ARGS__), __VA_ARGS__){ .type = PARAM_END } })
 #define NO_PARAMS ((const struct param[]){ { .type = PARAM_END } })
 
 /* `result` is lent for the call. */
@@ -110,8 +117,9 @@ void store_run(const struct statement *statement, const struct param *params, st
     void *state);
 
 /* RC_OK, or why not: RC_CONFLICT for a unique key, RC_ITEM_NOT_FOUND for a missing referenced row
- * (foreign key), RC_POLICY_VIOLATION for a check or a refusing trigger, RC_RESOURCE_CONSTRAINT (wait)
- * for a database that is away, locked or full, RC_INTERNAL_SERVER_ERROR for anything else. */
+ * (foreign key), RC_POLICY_VIOLATION for a check or a refusing trigger, RC_RESOURCE_CONSTRAINT
+ * (wait) for a database that is away, locked or full, RC_INTERNAL_SERVER_ERROR for anything else.
+ */
 enum rc store_rc(const struct store_result *result);
 /* The same, and RC_ITEM_NOT_FOUND if there is no row. */
 enum rc store_one_row(const struct store_result *result);
@@ -126,26 +134,27 @@ struct span store_blob(const struct store_result *result, size_t row, size_t col
 /* 0 for NULL. */
 int64_t store_integer(const struct store_result *result, size_t row, size_t column);
 /* Column `column` of the first row parsed as XML; NULL if there is no row or no element. */
-struct element *store_element(const struct store_result *result, size_t column, struct arena *arena);
+struct element *store_element(
+    const struct store_result *result, size_t column, struct arena *arena);
 
 struct store_limits {
-	unsigned batch_ms;         /* how long writes gather (5) */
-	unsigned batch_rows;       /* or how many (200) */
-	size_t max_waiting;        /* requests kept while the database is away, a worker (10000) */
-	size_t max_waiting_bytes;  /* and their bytes (64 MiB) */
-	unsigned give_up_ms;       /* after which they fail (30 s) */
+	unsigned batch_ms;        /* how long writes gather (5) */
+	unsigned batch_rows;      /* or how many (200) */
+	size_t max_waiting;       /* requests kept while the database is away, a worker (10000) */
+	size_t max_waiting_bytes; /* and their bytes (64 MiB) */
+	unsigned give_up_ms;      /* after which they fail (30 s) */
 };
 #define STORE_LIMITS_DEFAULT ((struct store_limits){ 5, 200, 10000, 64u << 20, 30000 })
 
-/* `database` is "sqlite:PATH" or a libpq URI. Opens it, brings its schema up to date with the files of
- * `schema_dir` under a lock, and returns the store; NULL and the reason with its cure if it cannot.
- * Blocks: for start only. `migrate` false: only checks that the schema is up to date. */
+/* `database` is "sqlite:PATH" or a libpq URI. Opens it, brings its schema up to date with the files
+ * of `schema_dir` under a lock, and returns the store; NULL and the reason with its cure if it
+ * cannot. Blocks: for start only. `migrate` false: only checks that the schema is up to date. */
 struct store *store_open(const char *database, const char *schema_dir, bool migrate,
     const struct store_limits *limits, struct arena *arena, const char **error_out);
 /* On each worker that wants to use it: makes its connection. */
 void store_attach(struct store *store);
-/* On the same worker before it ends: waits, running its loop's events, until all is committed or given
- * up, then closes. */
+/* On the same worker before it ends: waits, running its loop's events, until all is committed or
+ * given up, then closes. */
 void store_detach(struct store *store);
 void store_close(struct store **store);
 /* Whether the current worker's connection works at the moment. */

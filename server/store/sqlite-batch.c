@@ -1,0 +1,106 @@
+/* sqlite-batch.c - one transaction for all writes that have gathered, of all workers.
+ * The disk is waited for once for all of them. A statement that fails takes back only itself; a
+ * transaction that fails fails all writes in it. Reads before the first write need no transaction;
+ * those behind it are in it, so that they see what was asked before them. */
+#include "base/mem.h"
+#include "store/sqlite.h"
+
+struct batch {
+	struct sqlite_store *sqlite;
+	struct request **requests;
+	size_t count;
+	size_t first; /* the write that opened the transaction */
+	bool open;
+	/* Why no transaction could be opened, usually that another process keeps us out: no write
+	 * of this batch tries again. */
+	enum rc refusal;
+	char *refusal_message;
+};
+
+static void answer_set(struct request *request, struct sqlite_answer *answer)
+{
+	struct sqlite_answer *old = request->answer;
+
+	sqlite_answer_free(&old);
+	request->answer = answer;
+}
+
+static bool transaction_step(sqlite3_stmt *statement)
+{
+	int code = sqlite3_step(statement);
+
+	sqlite3_reset(statement);
+	return code == SQLITE_DONE;
+}
+
+/* Opens the transaction unless it is open; otherwise answers the write with the reason. */
+static bool batch_begin(struct batch *batch, size_t index)
+{
+	sqlite3 *db = batch->sqlite->db;
+
+	if (batch->open)
+		return true;
+	if (batch->refusal == RC_OK && transaction_step(batch->sqlite->begin)) {
+		batch->open = true;
+		batch->first = index;
+		return true;
+	}
+	if (batch->refusal == RC_OK) {
+		batch->refusal = sqlite_rc(sqlite3_extended_errcode(db));
+		batch->refusal_message = mem_strdup(sqlite3_errmsg(db));
+	}
+	answer_set(
+	    batch->requests[index], sqlite_answer_failed(batch->refusal, batch->refusal_message));
+	return false;
+}
+
+/* The transaction is gone: its writes (up to `end`) have failed, and its reads saw what never was.
+ */
+static void batch_lost(struct batch *batch, size_t end, enum rc rc, const char *message)
+{
+	batch->open = false;
+	for (size_t i = batch->first; i < end; i++) {
+		struct request *request = batch->requests[i];
+
+		if (slot_is_read(request->slot))
+			answer_set(request, sqlite_statement_run(batch->sqlite, request));
+		else if (sqlite_answer_result(request->answer)->rc == RC_OK)
+			answer_set(request, sqlite_answer_failed(rc, message));
+	}
+}
+
+static void batch_commit(struct batch *batch)
+{
+	struct sqlite_store *sqlite = batch->sqlite;
+	enum rc rc;
+	char *message;
+
+	if (transaction_step(sqlite->commit))
+		return;
+	rc = sqlite_rc(sqlite3_extended_errcode(sqlite->db));
+	message = mem_strdup(sqlite3_errmsg(sqlite->db));
+	if (!sqlite3_get_autocommit(sqlite->db))
+		transaction_step(sqlite->rollback);
+	batch_lost(batch, batch->count, rc, message);
+	mem_free(message);
+}
+
+void sqlite_batch_run(struct sqlite_store *sqlite, struct request **requests, size_t count)
+{
+	struct batch batch = { .sqlite = sqlite, .requests = requests, .count = count };
+
+	for (size_t i = 0; i < count; i++) {
+		const struct store_result *result;
+
+		if (!slot_is_read(requests[i]->slot) && !batch_begin(&batch, i))
+			continue;
+		answer_set(requests[i], sqlite_statement_run(sqlite, requests[i]));
+		result = sqlite_answer_result(requests[i]->answer);
+		/* A full disk, for one, makes SQLite take everything back by itself. */
+		if (batch.open && sqlite3_get_autocommit(sqlite->db))
+			batch_lost(&batch, i, result->rc, result->message);
+	}
+	if (batch.open)
+		batch_commit(&batch);
+	mem_free(batch.refusal_message);
+}

@@ -1,0 +1,203 @@
+/* sqlite.c - the SQLite driver: one thread for the process, which all workers send their requests
+ * to. A worker gathers what is asked in a round of its loop into one parcel. The thread takes all
+ * parcels that have come while it was busy and runs them as one batch, so the more there is to do,
+ * the fewer commits it takes; then each parcel goes back to its worker with the answers. Parcels
+ * keep their order both ways. */
+#include <semaphore.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "store/sqlite.h"
+
+/* What one worker asked in one round. */
+struct sqlite_parcel {
+	struct mail mail;
+	STAILQ_ENTRY(sqlite_parcel) link;
+	struct sqlite_connection *connection;
+	struct request_list requests;
+	size_t count;
+};
+
+struct sqlite_connection {
+	struct connection base;
+	struct sqlite_parcel *parcel; /* being filled; NULL: nothing was asked in this round */
+	struct later send;
+};
+
+/* --- on the thread --- */
+
+static struct request **parcels_flatten(const struct sqlite_parcels *parcels, size_t *count_out)
+{
+	const struct sqlite_parcel *parcel;
+	struct request **requests, *request;
+	size_t count = 0;
+
+	STAILQ_FOREACH (parcel, parcels, link)
+		count += parcel->count;
+	requests = mem_alloc(count * sizeof(struct request *));
+	*count_out = count;
+	count = 0;
+	STAILQ_FOREACH (parcel, parcels, link)
+		STAILQ_FOREACH (request, &parcel->requests, link)
+			requests[count++] = request;
+	return requests;
+}
+
+/* Back on the worker that asked. */
+static void parcel_returned(struct mail *mail)
+{
+	struct sqlite_parcel *parcel = CONTAINER_OF(mail, struct sqlite_parcel, mail);
+	struct request *request;
+
+	while ((request = STAILQ_FIRST(&parcel->requests)) != NULL) {
+		struct sqlite_answer *answer = request->answer;
+
+		STAILQ_REMOVE_HEAD(&parcel->requests, link);
+		request_finish(&parcel->connection->base, request, sqlite_answer_result(answer));
+		sqlite_answer_free(&answer);
+	}
+	mem_free(parcel);
+}
+
+static void parcels_work(struct later *later)
+{
+	struct sqlite_store *sqlite = CONTAINER_OF(later, struct sqlite_store, work);
+	struct sqlite_parcel *parcel;
+	size_t count;
+	struct request **requests = parcels_flatten(&sqlite->arrived, &count);
+
+	sqlite_batch_run(sqlite, requests, count);
+	mem_free(requests);
+	while ((parcel = STAILQ_FIRST(&sqlite->arrived)) != NULL) {
+		STAILQ_REMOVE_HEAD(&sqlite->arrived, link);
+		worker_post(parcel->connection->base.worker, &parcel->mail, parcel_returned);
+	}
+}
+
+static void parcel_arrived(struct mail *mail)
+{
+	struct sqlite_parcel *parcel = CONTAINER_OF(mail, struct sqlite_parcel, mail);
+	struct sqlite_store *sqlite = (struct sqlite_store *)parcel->connection->base.store;
+
+	STAILQ_INSERT_TAIL(&sqlite->arrived, parcel, link);
+	worker_later(&sqlite->work, parcels_work);
+}
+
+/* --- on the workers --- */
+
+static void parcel_send(struct later *later)
+{
+	struct sqlite_connection *connection = CONTAINER_OF(later, struct sqlite_connection, send);
+	struct sqlite_store *sqlite = (struct sqlite_store *)connection->base.store;
+	struct sqlite_parcel *parcel = connection->parcel;
+
+	connection->parcel = NULL;
+	worker_post(sqlite->thread, &parcel->mail, parcel_arrived);
+}
+
+static void sqlite_run(struct connection *base, struct request *request)
+{
+	struct sqlite_connection *connection = (struct sqlite_connection *)base;
+
+	if (connection->parcel == NULL) {
+		connection->parcel = mem_alloc_zero(sizeof(*connection->parcel));
+		connection->parcel->connection = connection;
+		STAILQ_INIT(&connection->parcel->requests);
+		worker_later(&connection->send, parcel_send);
+	}
+	STAILQ_INSERT_TAIL(&connection->parcel->requests, request, link);
+	connection->parcel->count++;
+}
+
+static struct connection *sqlite_attach(struct store *store)
+{
+	struct sqlite_connection *connection = mem_alloc_zero(sizeof(*connection));
+
+	connection_init(&connection->base, store);
+	return &connection->base;
+}
+
+struct goodbye {
+	struct mail mail;
+	sem_t said;
+};
+
+static void goodbye_say(struct mail *mail)
+{
+	sem_post(&CONTAINER_OF(mail, struct goodbye, mail)->said);
+}
+
+/* The thread answers everything in bounded time: it waits at most two seconds for another process.
+ * Having the last answer is not enough, for the thread may still be about to wake us for it. */
+static void sqlite_detach(struct connection *connection)
+{
+	const struct sqlite_store *sqlite = (struct sqlite_store *)connection->store;
+	struct goodbye goodbye;
+
+	while (connection->waiting > 0) {
+		connection->drained = false;
+		worker_run_until(connection->worker, &connection->drained);
+	}
+	sem_init(&goodbye.said, 0, 0);
+	worker_post(sqlite->thread, &goodbye.mail, goodbye_say);
+	while (sem_wait(&goodbye.said) != 0)
+		;
+	sem_destroy(&goodbye.said);
+	mem_free(connection);
+}
+
+static bool sqlite_is_up(const struct connection *connection)
+{
+	return true;
+}
+
+static void sqlite_close(struct store *store)
+{
+	struct sqlite_store *sqlite = (struct sqlite_store *)store;
+
+	worker_stop(sqlite->thread);
+	worker_join(sqlite->thread);
+	worker_free(&sqlite->thread);
+	for (unsigned i = 0; i < sqlite->prepared_count; i++)
+		sqlite3_finalize(sqlite->prepared[i]);
+	mem_free(sqlite->prepared);
+	sqlite3_finalize(sqlite->begin);
+	sqlite3_finalize(sqlite->commit);
+	sqlite3_finalize(sqlite->rollback);
+	sqlite3_close(sqlite->db);
+	store_finish(store);
+	mem_free(sqlite);
+}
+
+static const struct driver sqlite_driver = {
+	.attach = sqlite_attach,
+	.run = sqlite_run,
+	.detach = sqlite_detach,
+	.close = sqlite_close,
+	.is_up = sqlite_is_up,
+};
+
+struct store *sqlite_open(const char *path, const char *schema_dir, bool migrate,
+    const struct store_limits *limits, struct arena *arena, const char **error_out)
+{
+	unsigned schema;
+	sqlite3 *db = sqlite_file_open(path, schema_dir, migrate, arena, &schema, error_out);
+	struct sqlite_store *sqlite;
+	struct text version = { 0 };
+
+	if (db == NULL)
+		return NULL;
+	sqlite = mem_alloc_zero(sizeof(*sqlite));
+	store_init(&sqlite->base, &sqlite_driver, limits);
+	text_printf(&version, "SQLite %s", sqlite3_libversion());
+	sqlite->base.version = version.at;
+	sqlite->base.schema = schema;
+	sqlite->db = db;
+	sqlite->begin = sqlite_prepare(db, "BEGIN IMMEDIATE");
+	sqlite->commit = sqlite_prepare(db, "COMMIT");
+	sqlite->rollback = sqlite_prepare(db, "ROLLBACK");
+	STAILQ_INIT(&sqlite->arrived);
+	sqlite->thread = worker_new(0);
+	worker_start(sqlite->thread, NULL, NULL, NULL);
+	return &sqlite->base;
+}

@@ -1,0 +1,49 @@
+/* sqlite.h - what the files of the SQLite driver share. */
+#ifndef GODWIT_STORE_SQLITE_H
+#define GODWIT_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "store/driver.h"
+
+struct sqlite_answer;
+struct sqlite_parcel;
+STAILQ_HEAD(sqlite_parcels, sqlite_parcel);
+
+/* The file, and the one thread that works on it. What is below `thread` belongs to that thread. */
+struct sqlite_store {
+	struct store base;
+	struct worker *thread;
+	sqlite3 *db;
+	sqlite3_stmt **prepared; /* by number */
+	unsigned prepared_count;
+	sqlite3_stmt *begin, *commit, *rollback;
+	struct sqlite_parcels arrived;
+	struct later work;
+};
+
+/* Opens the file (made with mode 0600) and brings its schema up to date; *schema_out is its number.
+ * NULL and *error_out if it cannot. */
+sqlite3 *sqlite_file_open(const char *path, const char *schema_dir, bool migrate,
+    struct arena *arena, unsigned *schema_out, const char **error_out);
+
+/* The condition that stands for an (extended) result code of SQLite. */
+enum rc sqlite_rc(int code);
+/* The same SQL with ?N for $N, which SQLite would take for a name and number by its appearance.
+ * Quoted texts are left alone. The caller frees it. */
+char *sqlite_sql(const char *sql);
+/* Prepared to be used many times; NULL if SQLite does not understand it. */
+sqlite3_stmt *sqlite_prepare(sqlite3 *db, const char *sql);
+/* Runs the request and copies what it gives. */
+struct sqlite_answer *sqlite_statement_run(
+    struct sqlite_store *sqlite, const struct request *request);
+/* An answer that says why not; `message` is copied. */
+struct sqlite_answer *sqlite_answer_failed(enum rc rc, const char *message);
+const struct store_result *sqlite_answer_result(const struct sqlite_answer *answer);
+/* Accepts a pointer to NULL, leaves NULL. */
+void sqlite_answer_free(struct sqlite_answer **answer);
+
+/* Runs what has gathered: all writes in one transaction. Each request has its answer afterwards. */
+void sqlite_batch_run(struct sqlite_store *sqlite, struct request **requests, size_t count);
+
+#endif
