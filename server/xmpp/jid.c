@@ -144,6 +144,14 @@ const char *jid_prepare_resource(struct arena *arena, const char *text)
 	return length == 0 ? NULL : arena_strndup(arena, prepared, length);
 }
 
+const char *jid_prepare_password(struct arena *arena, const char *text)
+{
+	char prepared[JID_PART_MAX_BYTES];
+	size_t length = prep_password(text, strlen(text), prepared);
+
+	return length == 0 ? NULL : arena_strndup(arena, prepared, length);
+}
+
 static size_t text_length(const struct jid *jid)
 {
 	return jid_bare_length(jid) + (jid->resource_length > 0 ? jid->resource_length + 1u : 0u);

@@ -42,6 +42,9 @@ const struct jid *jid_make(
 const char *jid_prepare_domain(struct arena *arena, const char *text);
 const char *jid_prepare_node(struct arena *arena, const char *text);
 const char *jid_prepare_resource(struct arena *arena, const char *text);
+/* A password prepared with SASLprep (RFC 4013), for making keys and for trying them; NULL if it is
+ * empty, longer than an address may be, or holds what the profile prohibits. */
+const char *jid_prepare_password(struct arena *arena, const char *text);
 /* Copies. */
 const struct jid *jid_copy(struct arena *arena, const struct jid *jid);
 struct jid *jid_copy_heap(const struct jid *jid);

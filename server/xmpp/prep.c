@@ -14,7 +14,7 @@
 #define RAW_MAX_BYTES (4 * JID_PART_MAX_BYTES)
 #define LABEL_MAX_BYTES 63
 
-static UStringPrepProfile *nodeprep, *resourceprep;
+static UStringPrepProfile *nodeprep, *resourceprep, *saslprep;
 static UIDNA *idna;
 
 void prep_init(void)
@@ -23,6 +23,7 @@ void prep_init(void)
 
 	nodeprep = usprep_openByType(USPREP_RFC3920_NODEPREP, &status);
 	resourceprep = usprep_openByType(USPREP_RFC3920_RESOURCEPREP, &status);
+	saslprep = usprep_openByType(USPREP_RFC4013_SASLPREP, &status);
 	idna = uidna_openUTS46(UIDNA_USE_STD3_RULES | UIDNA_CHECK_BIDI | UIDNA_CHECK_CONTEXTJ |
 				   UIDNA_CHECK_CONTEXTO | UIDNA_NONTRANSITIONAL_TO_ASCII |
 				   UIDNA_NONTRANSITIONAL_TO_UNICODE,
@@ -121,6 +122,17 @@ size_t prep_resource(const char *bytes, size_t length, char out[JID_PART_MAX_BYT
 {
 	if (length > JID_PART_MAX_BYTES || !is_printable(bytes, length))
 		return profile_run_stable(resourceprep, bytes, length, PREP_LENIENT, out);
+	memcpy(out, bytes, length);
+	return length;
+}
+
+/* Not run twice: what comes out is never prepared again. */
+size_t prep_password(const char *bytes, size_t length, char out[JID_PART_MAX_BYTES])
+{
+	if (length > JID_PART_MAX_BYTES)
+		return 0;
+	if (!is_printable(bytes, length))
+		return profile_run(saslprep, bytes, length, PREP_LENIENT, out);
 	memcpy(out, bytes, length);
 	return length;
 }

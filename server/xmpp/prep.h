@@ -19,6 +19,7 @@ void prep_init(void);
 size_t prep_node(
     const char *bytes, size_t length, enum prep_mode mode, char out[JID_PART_MAX_BYTES]);
 size_t prep_domain(const char *bytes, size_t length, char out[JID_PART_MAX_BYTES]);
+size_t prep_password(const char *bytes, size_t length, char out[JID_PART_MAX_BYTES]);
 size_t prep_resource(const char *bytes, size_t length, char out[JID_PART_MAX_BYTES]);
 
 #endif
