@@ -3,17 +3,18 @@
 A test file begins with `from harness import *` (tests/blackbox/harness.py), which brings all of the
 names below. tests/README.md shows how to write a test.
 """
-from .element import (ABSENT, ANY, NS, attribute, child, children, matches, mismatch, parse, show,
+from .element import (ABSENT, ANY, NS, attribute, child, children, matches, mismatch, parse, quote, show,
                       text)
 from .client import Account, Client, befriend, expect_error
-from .connection import Closed, Connection, Failure, Timeout
+from .connection import Closed, Connection, Failure, Timeout, check_sasl_failure
 from .home import home
 from .scram import Scram, scram_key
 from .server import Server, SANITIZED
 from .tap import FACTOR, Skip, main, test, two_users
 
 __all__ = [
-    "ABSENT", "ANY", "NS", "attribute", "child", "children", "matches", "mismatch", "parse", "show",
-    "text", "Account", "Client", "befriend", "expect_error", "Closed", "Connection", "Failure", "Timeout", "home", "Scram",
+    "ABSENT", "ANY", "NS", "attribute", "child", "children", "matches", "mismatch", "parse", "quote", "show",
+    "text", "Account", "Client", "befriend", "expect_error", "Closed", "Connection", "Failure", "Timeout",
+    "check_sasl_failure", "home", "Scram",
     "scram_key", "Server", "SANITIZED", "FACTOR", "Skip", "main", "test", "two_users",
 ]

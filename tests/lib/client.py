@@ -6,7 +6,7 @@ wants; everything that arrives still waits in the queue for the test to look at.
 import itertools
 
 from .connection import Closed, Connection, Failure, Timeout
-from .element import ABSENT, ANY, NS, child, matches, parse, quote, show, text
+from .element import ABSENT, ANY, NS, child, matches, quote, show, text
 
 PASSWORD = "secret"
 DEFAULT_MECHANISM = "SCRAM-SHA-256"
@@ -214,14 +214,29 @@ class Client(Connection):
             raise Failure(f"{self.name}: acknowledged {self.acks[-1]} stanzas, expected {h}")
 
 
-def expect_error(stanza, condition, kind=None):
-    """The stanza must be an error with that condition (RFC 6120 section 8.3)."""
-    wanted_type = f" type='{kind or ANY}'"
-    template = f"<error{wanted_type}><{condition} xmlns='{NS.stanzas}'/></error>"
+def expect_error(stanza, conditions, kind=None):
+    """The stanza must be an error with that condition (RFC 6120 section 8.3); `|` stands between
+    several. `kind` is the error's type, by default the one that section 8.3.3 gives the condition."""
     error = child(stanza, "{jabber:client}error")
-    if stanza.get("type") != "error" or error is None or not matches(error, parse(template)):
-        raise Failure(f"expected an error {condition} {kind or ''}, got: {show(stanza)}")
-    return error
+    for condition in conditions.split("|"):
+        template = (f"<error type='{kind or ERROR_TYPES[condition]}'>"
+                    f"<{condition} xmlns='{NS.stanzas}'/></error>")
+        if stanza.get("type") == "error" and error is not None and matches(error, template):
+            return error
+    raise Failure(f"expected an error {conditions} {kind or ''}, got: {show(stanza)}")
+
+
+# RFC 6120 section 8.3.3.
+ERROR_TYPES = {
+    "bad-request": "modify", "conflict": "cancel", "feature-not-implemented": "cancel",
+    "forbidden": "auth", "gone": "cancel", "internal-server-error": "cancel",
+    "item-not-found": "cancel", "jid-malformed": "modify", "not-acceptable": "modify",
+    "not-allowed": "cancel", "not-authorized": "auth", "policy-violation": "modify",
+    "recipient-unavailable": "wait", "redirect": "modify", "registration-required": "auth",
+    "remote-server-not-found": "cancel", "remote-server-timeout": "wait",
+    "resource-constraint": "wait", "service-unavailable": "cancel", "subscription-required": "auth",
+    "undefined-condition": ANY, "unexpected-request": "wait",
+}
 
 
 def befriend(one, two):

@@ -234,13 +234,17 @@ class Connection:
         """Waits for the end of the connection; what arrives before stays in the queue."""
         self.wait(lambda: self.closed, "the end of the connection", timeout)
 
-    def expect_stream_error(self, condition, *, timeout=None):
-        """Waits for a stream error, the stream's end and the connection's, in that order."""
+    def expect_stream_error(self, conditions, *, timeout=None):
+        """Waits for a stream error, the stream's end and the connection's, in that order.
+
+        `conditions`: one name, or several with `|` between where the RFC leaves a choice.
+        """
         error = self.expect("<stream:error/>", timeout=timeout)
         if self.header is None:
             raise Failure("a stream error without a stream header (RFC 6120 section 4.9.1.2)")
-        if child(error, "{%s}%s" % (NS.streams, condition)) is None:
-            raise Failure(f"expected stream error {condition}, got: {show(error)}")
+        if not any(matches(error, f"<stream:error><{name} xmlns='{NS.streams}'/></stream:error>")
+                   for name in conditions.split("|")):
+            raise Failure(f"expected stream error {conditions}, got: {show(error)}")
         self.expect_end(timeout)
         self.try_send("</stream:stream>")
         self.expect_close(timeout)
@@ -258,6 +262,7 @@ class Connection:
         self.socket.settimeout(TIMEOUT)
         self.socket = context.wrap_socket(self.socket, server_hostname=server_name or self.domain)
         self.note("--", f"{self.socket.version()} {self.socket.cipher()[0]}")
+        self.restart()
 
     def starttls(self, **options):
         """STARTTLS on an open stream; open() the next one after it."""
@@ -283,8 +288,11 @@ class Connection:
         self.send(f"<response xmlns='{NS.sasl}'>{_base64(data)}</response>")
 
     def outcome(self):
-        """The next element of SASL: challenge, success or failure."""
-        return self.expect(lambda element: element.tag.startswith("{%s}" % NS.sasl))
+        """The next element of SASL: challenge, success or failure. Success ends the stream."""
+        element = self.expect(lambda element: element.tag.startswith("{%s}" % NS.sasl))
+        if element.tag == "{%s}success" % NS.sasl:
+            self.restart()
+        return element
 
     def sasl(self, mechanism, username, password, *, binding=None, **options):
         """One authentication from end to end; returns <success/> or <failure/>.
@@ -308,11 +316,17 @@ class Connection:
             scram.verify(base64.b64decode(answer.text))
         return answer
 
-    def expect_sasl_failure(self, condition):
-        failure = self.outcome()
-        if not matches(failure, f"<failure xmlns='{NS.sasl}'><{condition}/></failure>"):
-            raise Failure(f"expected SASL failure {condition}, got: {show(failure)}")
-        return failure
+    def expect_sasl_failure(self, conditions):
+        """The next element of SASL must be a failure; `conditions` as in expect_stream_error()."""
+        return check_sasl_failure(self.outcome(), conditions)
+
+
+def check_sasl_failure(element, conditions):
+    """The element must be <failure/> with one of the conditions."""
+    if not any(matches(element, f"<failure xmlns='{NS.sasl}'><{name}/></failure>")
+               for name in conditions.split("|")):
+        raise Failure(f"expected SASL failure {conditions}, got: {show(element)}")
+    return element
 
 
 def _as_list(element):
