@@ -32,6 +32,7 @@ struct worker {
 	struct later **later_last;
 	size_t later_count;
 
+	bool is_in_round;
 	bool is_now_known; /* in this round */
 	int64_t now_ms;
 

@@ -155,8 +155,10 @@ static void worker_round(struct worker *worker)
 {
 	int wait = worker->later_first == NULL ? 0 : EVLOOP_NONBLOCK;
 
+	worker->is_in_round = true;
 	ASSERT(event_base_loop(worker->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | wait) >= 0);
 	laters_run(worker);
+	worker->is_in_round = false;
 	worker->is_now_known = false;
 }
 
@@ -222,16 +224,21 @@ void worker_join(struct worker *worker)
 	ASSERT(pthread_join(worker->thread, NULL) == 0);
 }
 
-int64_t worker_now_ms(void)
+static int64_t clock_read_ms(void)
 {
 	struct timespec now;
 
-	if (current != NULL && current->is_now_known)
-		return current->now_ms;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (current == NULL)
-		return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	current->now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The clock is read by the first who asks in a round: at its start nobody may want to know. */
+int64_t worker_now_ms(void)
+{
+	if (current == NULL || !current->is_in_round)
+		return clock_read_ms();
+	if (!current->is_now_known)
+		current->now_ms = clock_read_ms();
 	current->is_now_known = true;
 	return current->now_ms;
 }

@@ -58,7 +58,8 @@ void worker_later(struct later *later, void (*run)(struct later *));
 /* Forgets it if it is queued. */
 void later_cancel(struct later *later);
 
-/* The monotonic clock in ms, as of the start of this round: cheap. */
+/* The monotonic clock in ms, the same all through a round of the loop: cheap. Outside of rounds it
+ * is read each time. */
 int64_t worker_now_ms(void);
 
 #endif

@@ -60,6 +60,8 @@ static void test_big(void **state)
 	memset(big, 1, 1000000);
 	assert_ptr_equal(second, first + 16);
 	assert_in_range(arena_size(arena), 1000000, 1003000);
+	memset(arena_alloc(arena, 1800), 2, 1800);
+	assert_ptr_equal(arena_alloc(arena, 16), second + 16);
 	arena_free(&arena);
 }
 

@@ -440,13 +440,18 @@ static void test_clock(void **state)
 	int64_t before = worker_now_ms();
 
 	assert_true(before >= clock_ms() - 10000 && before <= clock_ms());
+	worker_enter(worker);
+	before = worker_now_ms();
+	while (clock_ms() < before + 5)
+		continue;
+	assert_true(worker_now_ms() >= before + 5);
 	worker_post(worker, &slow, slow_mail_run);
 	worker_stop(worker);
 	worker_run(worker);
 	worker_post(worker, &now, now_mail_run);
 	worker_stop(worker);
 	worker_run(worker);
-	assert_true(seen_ms[0] >= before);
+	assert_true(seen_ms[0] >= before + 5);
 	assert_true(seen_ms[1] == seen_ms[0]);
 	assert_true(seen_ms[2] >= seen_ms[0] + 5);
 	worker_free(&worker);
