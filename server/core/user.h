@@ -7,12 +7,15 @@
 
 #include "store/store.h"
 
-struct scram_keys;
-
 /* Rows of (scram_sha_1, scram_sha_256, disabled). */
 void user_credentials(struct account_key key, store_done *on_done, void *state);
-/* Derives keys off the loop (a helper thread) and inserts the row; RC_CONFLICT if there is one,
- * RC_NOT_ACCEPTABLE if SASLprep refuses the password or it is empty. */
+/* Starts and ends the thread that derives keys, so that no loop waits for PBKDF2. Without it (in tools)
+ * they are derived in the call. */
+void users_start(void);
+void users_stop(void);
+
+/* Derives keys and inserts the row; RC_CONFLICT if there is one, RC_NOT_ACCEPTABLE if SASLprep refuses
+ * the password or it is empty. */
 void user_create(struct account_key key, const char *password, unsigned iterations,
     store_done *on_done, void *state);
 /* New keys; store_changed() is 0 if there is no such user. */

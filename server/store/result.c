@@ -5,6 +5,12 @@
 #include "store/driver.h"
 #include "xml/element.h"
 
+void store_refuse(enum rc rc, const char *message, store_done *on_done, void *state)
+{
+	if (on_done != NULL)
+		on_done(&STORE_RESULT_FAILED(rc, message), state);
+}
+
 enum rc store_rc(const struct store_result *result)
 {
 	return result->rc;

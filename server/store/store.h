@@ -116,6 +116,10 @@ typedef void store_done(const struct store_result *result, void *state);
 void store_run(const struct statement *statement, const struct param *params, store_done *on_done,
     void *state);
 
+/* Answers `on_done` (may be NULL) with a failure that needed no database; inside the call, which
+ * must come from the loop. */
+void store_refuse(enum rc rc, const char *message, store_done *on_done, void *state);
+
 /* RC_OK, or why not: RC_CONFLICT for a unique key, RC_ITEM_NOT_FOUND for a missing referenced row
  * (foreign key), RC_POLICY_VIOLATION for a check or a refusing trigger, RC_RESOURCE_CONSTRAINT
  * (wait) for a database that is away, locked or full, RC_INTERNAL_SERVER_ERROR for anything else.

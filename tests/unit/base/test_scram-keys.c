@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
-#include "stream/scram.h"
+#include "base/scram-keys.h"
 
 /* "pencil" under the salts of RFC 5802 section 5 and RFC 7677 section 3. */
 #define SHA1_TEXT \

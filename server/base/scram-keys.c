@@ -1,6 +1,6 @@
 /* scram-keys.c - what is kept of a password: SCRAM's salted keys (RFC 5802 section 3), made,
  * written, read, tried, and faked for names that have none. */
-#include "stream/scram.h"
+#include "base/scram-keys.h"
 
 #include "base/arena.h"
 #include "base/text.h"

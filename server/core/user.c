@@ -1,0 +1,245 @@
+/* user.c - the rows of table users, and the thread that turns passwords into keys. */
+#include "core/user.h"
+
+#include "base/crypto.h"
+#include "base/scram-keys.h"
+#include "core/account.h"
+#include "core/config.h"
+#include "core/home.h"
+#include "core/module.h"
+#include "loop/worker.h"
+
+static const struct statement credentials_select =
+    STATEMENT("SELECT scram_sha_1, scram_sha_256, disabled FROM users"
+	      " WHERE domain = $1 AND username = $2");
+static const struct statement user_insert = STATEMENT(
+    "INSERT INTO users (domain, username, scram_sha_1, scram_sha_256, disabled,"
+    " created_at) VALUES ($1, $2, $3, $4, false, $5)"
+    /* Run again after a commit that was not heard of, it finds its own row: no conflict. */
+    " ON CONFLICT (domain, username) DO UPDATE SET created_at = users.created_at"
+    " WHERE users.scram_sha_256 = excluded.scram_sha_256");
+static const struct statement user_update_keys =
+    STATEMENT("UPDATE users SET scram_sha_1 = $3, scram_sha_256 = $4"
+	      " WHERE domain = $1 AND username = $2");
+static const struct statement user_delete_row =
+    STATEMENT("DELETE FROM users WHERE domain = $1 AND username = $2");
+static const struct statement user_disable =
+    STATEMENT("UPDATE users SET disabled = true WHERE domain = $1 AND username = $2");
+static const struct statement user_enable =
+    STATEMENT("UPDATE users SET disabled = false WHERE domain = $1 AND username = $2");
+static const struct statement users_select =
+    STATEMENT("SELECT domain, username, disabled, created_at FROM users"
+	      " ORDER BY domain, username");
+static const struct statement users_select_domain =
+    STATEMENT("SELECT domain, username, disabled, created_at FROM users WHERE domain = $1"
+	      " ORDER BY username");
+static const struct statement user_select =
+    STATEMENT("SELECT domain, username, disabled, created_at FROM users"
+	      " WHERE domain = $1 AND username = $2");
+
+/* A password on its way to becoming keys in a row. */
+struct enrolment {
+	struct mail mail;
+	struct arena *arena;
+	struct worker *asker;
+	struct account_key key;
+	char *password; /* prepared; NULL: refused */
+	unsigned iterations;
+	const char *sha1, *sha256;
+	const struct statement *statement;
+	store_done *on_done;
+	void *state;
+};
+
+static struct worker *deriver;
+
+static void enrolment_derive(struct mail *mail);
+static void enrolment_write(struct mail *mail);
+
+void users_start(void)
+{
+	deriver = worker_new(homes_count() > 0 ? (unsigned)homes_count() : 0);
+	worker_start(deriver, NULL, NULL, NULL);
+}
+
+void users_stop(void)
+{
+	if (deriver == NULL)
+		return;
+	worker_stop(deriver);
+	worker_join(deriver);
+	worker_free(&deriver);
+}
+
+static const char *keys_text(struct enrolment *enrolment, enum digest digest)
+{
+	struct scram_keys keys;
+	const char *text;
+
+	scram_keys_make(&keys, digest, enrolment->password, enrolment->iterations);
+	text = scram_keys_format(enrolment->arena, &keys);
+	crypto_wipe(&keys, sizeof keys);
+	return text;
+}
+
+static void enrolment_derive_keys(struct enrolment *enrolment)
+{
+	enrolment->sha1 = keys_text(enrolment, DIGEST_SHA1);
+	enrolment->sha256 = keys_text(enrolment, DIGEST_SHA256);
+	crypto_wipe(enrolment->password, strlen(enrolment->password));
+}
+
+/* On the deriving thread. */
+static void enrolment_derive(struct mail *mail)
+{
+	struct enrolment *enrolment = CONTAINER_OF(mail, struct enrolment, mail);
+
+	enrolment_derive_keys(enrolment);
+	worker_post(enrolment->asker, &enrolment->mail, enrolment_write);
+}
+
+static void enrolment_written(const struct store_result *result, void *state)
+{
+	struct enrolment *enrolment = state;
+
+	if (enrolment->statement == &user_insert && store_rc(result) == RC_OK &&
+	    store_changed(result) == 0)
+		store_refuse(RC_CONFLICT, "there is an account of that name", enrolment->on_done,
+		    enrolment->state);
+	else if (enrolment->on_done != NULL)
+		enrolment->on_done(result, enrolment->state);
+	arena_free(&enrolment->arena);
+}
+
+/* Back on the asking worker. */
+static void enrolment_write(struct mail *mail)
+{
+	struct enrolment *enrolment = CONTAINER_OF(mail, struct enrolment, mail);
+
+	if (enrolment->password == NULL) {
+		store_refuse(RC_NOT_ACCEPTABLE, "the password is empty or has forbidden characters",
+		    enrolment->on_done, enrolment->state);
+		arena_free(&enrolment->arena);
+	} else if (enrolment->statement == &user_insert) {
+		store_run(&user_insert,
+		    PARAMS(enrolment->key, enrolment->sha1, enrolment->sha256, time_now_us()),
+		    enrolment_written, enrolment);
+	} else {
+		store_run(enrolment->statement,
+		    PARAMS(enrolment->key, enrolment->sha1, enrolment->sha256), enrolment_written,
+		    enrolment);
+	}
+}
+
+static void enrol(const struct statement *statement, struct account_key key, const char *password,
+    unsigned iterations, store_done *on_done, void *state)
+{
+	struct arena *arena = arena_new(0);
+	struct enrolment *enrolment = arena_alloc_zero(arena, sizeof *enrolment);
+
+	enrolment->arena = arena;
+	enrolment->asker = worker_current();
+	enrolment->key.domain = arena_strdup(arena, key.domain);
+	enrolment->key.username = arena_strdup(arena, key.username);
+	enrolment->password = arena_strdup(arena, jid_prepare_password(arena, password));
+	enrolment->iterations = iterations;
+	enrolment->statement = statement;
+	enrolment->on_done = on_done;
+	enrolment->state = state;
+	if (enrolment->password == NULL) {
+		worker_post(enrolment->asker, &enrolment->mail, enrolment_write);
+	} else if (deriver != NULL) {
+		worker_post(deriver, &enrolment->mail, enrolment_derive);
+	} else {
+		enrolment_derive_keys(enrolment);
+		enrolment_write(&enrolment->mail);
+	}
+}
+
+void user_create(struct account_key key, const char *password, unsigned iterations,
+    store_done *on_done, void *state)
+{
+	enrol(&user_insert, key, password, iterations, on_done, state);
+}
+
+void user_set_password(struct account_key key, const char *password, unsigned iterations,
+    store_done *on_done, void *state)
+{
+	enrol(&user_update_keys, key, password, iterations, on_done, state);
+}
+
+void user_credentials(struct account_key key, store_done *on_done, void *state)
+{
+	store_run(&credentials_select, PARAMS(key), on_done, state);
+}
+
+void user_delete(struct account_key key, store_done *on_done, void *state)
+{
+	store_run(&user_delete_row, PARAMS(key), on_done, state);
+}
+
+void user_set_disabled(struct account_key key, bool disabled, store_done *on_done, void *state)
+{
+	store_run(disabled ? &user_disable : &user_enable, PARAMS(key), on_done, state);
+}
+
+void user_list(const char *domain, store_done *on_done, void *state)
+{
+	if (domain == NULL)
+		store_run(&users_select, NO_PARAMS, on_done, state);
+	else
+		store_run(&users_select_domain, PARAMS(domain), on_done, state);
+}
+
+void user_show(struct account_key key, store_done *on_done, void *state)
+{
+	store_run(&user_select, PARAMS(key), on_done, state);
+}
+
+/* ---- for modules ---- */
+
+/* A name that has just become an account may be remembered as one that is none. */
+struct creation {
+	struct mail mail;
+	struct jid *jid;
+	store_done *on_done;
+	void *state;
+};
+
+static void creation_noticed(struct mail *mail)
+{
+	struct creation *creation = CONTAINER_OF(mail, struct creation, mail);
+	struct account *account = account_peek(creation->jid);
+
+	if (account != NULL && account->phase == ACCOUNT_ABSENT)
+		account_reload(account);
+	jid_free(&creation->jid);
+	mem_free(creation);
+}
+
+static void account_created(const struct store_result *result, void *state)
+{
+	struct creation *creation = state;
+
+	if (creation->on_done != NULL)
+		creation->on_done(result, creation->state);
+	worker_post(home_of(creation->jid), &creation->mail, creation_noticed);
+}
+
+void account_create(struct account_key key, const char *password, store_done *on_done, void *state)
+{
+	struct arena *arena = arena_new(0);
+	struct creation *creation = mem_alloc_zero(sizeof *creation);
+
+	creation->jid = jid_copy_heap(jid_make(arena, key.username, key.domain, NULL));
+	creation->on_done = on_done;
+	creation->state = state;
+	user_create(key, password, home_config()->scram_iterations, account_created, creation);
+	arena_free(&arena);
+}
+
+void account_set_password(
+    struct account_key key, const char *password, store_done *on_done, void *state)
+{
+	user_set_password(key, password, home_config()->scram_iterations, on_done, state);
+}

@@ -1,0 +1,532 @@
+/* main.c - wires everything, owns start and stop.
+ * The main thread only starts things and waits for signals; workers run in threads of their own. */
+#include "build-config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "admin/notify.h"
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "c2s/c2s.h"
+#include "core/config.h"
+#include "core/home.h"
+#include "core/hooks.h"
+#include "core/loader.h"
+#include "core/module.h"
+#include "core/user.h"
+#include "loop/worker.h"
+#include "net/listener.h"
+#include "net/transport.h"
+#include "store/store.h"
+#include "xml/parser.h"
+#include "xmpp/jid.h"
+
+#define DEFAULT_CONFIG SYSCONFDIR "/godwit/godwit.conf"
+/* How long clients and writes may take at the end. */
+#define DRAIN_MS 8000
+#define DRAIN_STEP_MS 20
+
+/* The running server. */
+static struct {
+	const char *config_path;
+	struct arena *arena; /* of start: messages, ports */
+	struct config *config;
+	struct store *store;
+	struct worker **workers;
+	struct listener **listeners;
+	size_t listening;
+	bool crypto_ready;
+} server;
+
+/* Something that every worker does once; whoever asked waits for all. */
+struct order {
+	struct mail mail;
+	void (*run)(struct order *order);
+	struct config *config;
+	size_t busy; /* answer of order_count */
+	struct rendezvous *rendezvous;
+};
+
+struct rendezvous {
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	size_t missing;
+};
+
+/* ---- orders to all workers ---- */
+
+static void order_run(struct mail *mail)
+{
+	struct order *order = CONTAINER_OF(mail, struct order, mail);
+	struct rendezvous *rendezvous = order->rendezvous;
+
+	order->run(order);
+	pthread_mutex_lock(&rendezvous->mutex);
+	rendezvous->missing--;
+	pthread_cond_signal(&rendezvous->changed);
+	pthread_mutex_unlock(&rendezvous->mutex);
+}
+
+/* Runs the order on each worker and waits. Returns the sum of what they count. */
+static size_t workers_do(void (*run)(struct order *order), struct config *config)
+{
+	size_t count = homes_count(), busy = 0;
+	struct order *orders = mem_alloc_zero(count * sizeof *orders);
+	struct rendezvous rendezvous = { .missing = count };
+
+	pthread_mutex_init(&rendezvous.mutex, NULL);
+	pthread_cond_init(&rendezvous.changed, NULL);
+	for (size_t i = 0; i < count; i++) {
+		orders[i].run = run;
+		orders[i].config = config;
+		orders[i].rendezvous = &rendezvous;
+		worker_post(homes_worker(i), &orders[i].mail, order_run);
+	}
+	pthread_mutex_lock(&rendezvous.mutex);
+	while (rendezvous.missing > 0)
+		pthread_cond_wait(&rendezvous.changed, &rendezvous.mutex);
+	pthread_mutex_unlock(&rendezvous.mutex);
+	for (size_t i = 0; i < count; i++)
+		busy += orders[i].busy;
+	pthread_cond_destroy(&rendezvous.changed);
+	pthread_mutex_destroy(&rendezvous.mutex);
+	mem_free(orders);
+	return busy;
+}
+
+static void order_start(struct order *order)
+{
+	store_attach(server.store);
+	home_start(order->config);
+	c2s_configure();
+}
+
+static void order_listen(struct order *order)
+{
+	const struct config *config = order->config;
+
+	if (worker_index(worker_current()) != 0)
+		return;
+	for (size_t i = 0; i < server.listening; i++)
+		listener_start(server.listeners[i], server.workers, homes_count(), c2s_accept,
+		    config->listens[i].kind == LISTEN_C2S_TLS ? &server : NULL);
+}
+
+static struct address_limits address_limits_of(const struct config *config)
+{
+	return (struct address_limits){
+		.max_pending = config->limits.pending_per_address,
+		.max_connections = config->limits.connections_per_address,
+		.max_total_pending = config->limits.pending,
+		.max_total = config->limits.connections,
+	};
+}
+
+static void order_configure(struct order *order)
+{
+	struct address_limits limits = address_limits_of(order->config);
+
+	if (worker_index(worker_current()) == 0)
+		address_set_limits(&limits);
+	home_reload(order->config);
+	c2s_configure();
+}
+
+static void order_close(struct order *order)
+{
+	(void)order;
+	if (worker_index(worker_current()) != 0)
+		return;
+	for (size_t i = 0; i < server.listening; i++)
+		listener_free(&server.listeners[i]);
+}
+
+static void order_shut_down(struct order *order)
+{
+	(void)order;
+	c2s_shutdown();
+}
+
+static void order_count(struct order *order)
+{
+	order->busy = c2s_count() + home_busy();
+}
+
+static void order_detach(struct order *order)
+{
+	(void)order;
+	store_detach(server.store);
+	transport_abandon_all();
+}
+
+static void order_stop(struct order *order)
+{
+	(void)order;
+	home_stop();
+	c2s_stop();
+}
+
+/* ---- start ---- */
+
+static bool start_failed(const char *text)
+{
+	log_error(NULL, "cannot start", KV("why", text));
+	return false;
+}
+
+static bool modules_load(const char **error_out)
+{
+	const char *const *names;
+	const char *path;
+
+	return config_modules(server.config_path, server.arena, &names, &path, error_out) &&
+	       loader_load(path, names, server.arena, error_out);
+}
+
+static bool listeners_bind(const char **error_out)
+{
+	const struct config *config = server.config;
+
+	server.listeners = mem_alloc_zero((config->listen_count + 1) * sizeof *server.listeners);
+	for (size_t i = 0; i < config->listen_count; i++) {
+		server.listeners[i] = listener_new(
+		    config->listens[i].address, config->listens[i].port, server.arena, error_out);
+		if (server.listeners[i] == NULL)
+			return false;
+		server.listening++;
+	}
+	return true;
+}
+
+/* After what needs root (ports below 1024, certificates) and before any byte of a stranger. */
+static bool privileges_drop(const char **error_out)
+{
+	const char *name = server.config->user;
+	struct passwd *user;
+
+	if (geteuid() != 0 || *name == '\0')
+		return true;
+	user = getpwnam(name);
+	if (user == NULL) {
+		*error_out = arena_printf(server.arena,
+		    "there is no user \"%s\" to become; make one (useradd --system %s), or set "
+		    "\"user\" in %s",
+		    name, name, server.config_path);
+		return false;
+	}
+	if (setgroups(0, NULL) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
+		*error_out = arena_printf(
+		    server.arena, "cannot become user \"%s\": %s", name, strerror(errno));
+		return false;
+	}
+	prctl(PR_SET_DUMPABLE, 0);
+	return true;
+}
+
+/* What a reload will not be able to read again is said now, not then. */
+static void privileges_report(void)
+{
+	for (size_t i = 0; i < server.config->domain_count; i++)
+		if (access(server.config->domains[i].key, R_OK) != 0)
+			log_warning(NULL,
+			    "key is readable by root only: a reload will keep the one in use",
+			    KV("domain", server.config->domains[i].name),
+			    KV("file", server.config->domains[i].key));
+}
+
+static void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void workers_start(void)
+{
+	size_t count = server.config->workers;
+	struct address_limits limits = address_limits_of(server.config);
+
+	server.workers = mem_alloc_zero(count * sizeof *server.workers);
+	for (size_t i = 0; i < count; i++)
+		server.workers[i] = worker_new((unsigned)i);
+	homes_init(server.workers, count);
+	users_start();
+	address_set_limits(&limits);
+	for (size_t i = 0; i < count; i++)
+		worker_start(server.workers[i], NULL, NULL, NULL);
+	workers_do(order_start, server.config);
+	workers_do(order_listen, server.config);
+}
+
+static unsigned port_of(enum listen_kind kind)
+{
+	for (size_t i = 0; i < server.listening; i++)
+		if (server.config->listens[i].kind == kind)
+			return listener_port(server.listeners[i]);
+	return 0;
+}
+
+static void say_ready(void)
+{
+	log_info(NULL, "ready", KV("version", PACKAGE_VERSION), KV("expat", xml_parser_library()),
+	    KV("database", store_version(server.store)), KV("schema", store_schema(server.store)),
+	    KV("workers", homes_count()), KV("c2s", port_of(LISTEN_C2S)),
+	    KV("c2s-tls", port_of(LISTEN_C2S_TLS)));
+	notify_ready();
+}
+
+static bool server_prepare(const char **error_out)
+{
+	if (!modules_load(error_out))
+		return false;
+	server.config =
+	    config_load(server.config_path, server_modules(), true, server.arena, error_out);
+	return server.config != NULL;
+}
+
+static bool server_start(void)
+{
+	const char *error = NULL;
+
+	if (!server_prepare(&error))
+		return start_failed(error);
+	log_set_level(server.config->log_level);
+	if (!log_start(server.config->log_file, server.config->log_format))
+		return start_failed(arena_printf(
+		    server.arena, "log file %s: %s", server.config->log_file, strerror(errno)));
+	descriptors_raise();
+	if (!listeners_bind(&error) || !privileges_drop(&error))
+		return start_failed(error);
+	privileges_report();
+	server.store = store_open(server.config->database, server.config->schema, true,
+	    &STORE_LIMITS_DEFAULT, server.arena, &error);
+	if (server.store == NULL)
+		return start_failed(error);
+	hooks_init();
+	if (!loader_start())
+		return start_failed("a module refused to start; its reason stands above");
+	workers_start();
+	say_ready();
+	return true;
+}
+
+/* ---- reload ---- */
+
+static void server_reload(void)
+{
+	struct arena *arena = arena_new(0);
+	const char *error = NULL, *restart;
+	struct config *config;
+
+	log_reopen();
+	config = config_load(server.config_path, server_modules(), true, arena, &error);
+	if (config == NULL) {
+		log_error(NULL, "reload failed; the configuration in use stays", KV("why", error));
+		arena_free(&arena);
+		return;
+	}
+	restart = config_needs_restart(server.config, config);
+	if (restart != NULL)
+		log_warning(NULL, "setting takes effect after a restart", KV("setting", restart));
+	log_set_level(config->log_level);
+	workers_do(order_configure, config);
+	/* The old one keeps what cannot change at run time; the new one has the rest. */
+	config_unref(&server.config);
+	server.config = config;
+	log_info(NULL, "reloaded", KV("config", server.config_path));
+	arena_free(&arena);
+}
+
+/* ---- stop ---- */
+
+static void sleep_ms(unsigned ms)
+{
+	usleep(ms * 1000);
+}
+
+/* Clients are told, what they sent is stored; whoever does not go in time is left. */
+static void workers_drain(void)
+{
+	workers_do(order_shut_down, NULL);
+	for (unsigned waited = 0; waited < DRAIN_MS; waited += DRAIN_STEP_MS) {
+		if (workers_do(order_count, NULL) == 0)
+			return;
+		sleep_ms(DRAIN_STEP_MS);
+	}
+	log_warning(NULL, "some clients or writes did not end in time");
+}
+
+static void workers_stop(void)
+{
+	workers_do(order_detach, NULL);
+	workers_do(order_stop, NULL);
+	users_stop();
+	for (size_t i = 0; i < homes_count(); i++)
+		worker_stop(server.workers[i]);
+	for (size_t i = 0; i < homes_count(); i++) {
+		worker_join(server.workers[i]);
+		worker_free(&server.workers[i]);
+	}
+	mem_free(server.workers);
+}
+
+static void server_stop(void)
+{
+	log_info(NULL, "stopping");
+	notify_stopping();
+	workers_do(order_close, NULL);
+	workers_drain();
+	workers_stop();
+	loader_stop();
+	log_info(NULL, "stopped");
+}
+
+/* What start made, as far as it came. */
+static void server_free(void)
+{
+	for (size_t i = 0; i < server.listening; i++)
+		listener_free(&server.listeners[i]);
+	mem_free(server.listeners);
+	store_close(&server.store);
+	hooks_free();
+	config_unref(&server.config);
+	log_stop();
+	arena_free(&server.arena);
+	crypto_finish();
+}
+
+/* ---- the process ---- */
+
+static void signals_block(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Until one asks to stop. The watchdog is fed while every worker answers. */
+static void signals_serve(const sigset_t *set)
+{
+	unsigned period_ms = notify_watchdog_ms();
+	struct timespec period = { period_ms / 1000, (long)(period_ms % 1000) * 1000000 };
+
+	for (;;) {
+		int signal_number =
+		    period_ms == 0 ? sigwaitinfo(set, NULL) : sigtimedwait(set, NULL, &period);
+
+		if (signal_number == SIGHUP) {
+			server_reload();
+		} else if (signal_number == SIGTERM || signal_number == SIGINT) {
+			return;
+		} else if (signal_number < 0 && errno == EAGAIN) {
+			workers_do(order_count, NULL);
+			notify_watchdog();
+		}
+	}
+}
+
+static int check(void)
+{
+	const char *error = NULL;
+	int status = 0;
+
+	if (!server_prepare(&error)) {
+		fprintf(stderr, "godwit: %s\n", error);
+		status = 1;
+	} else {
+		printf("%s: good\n", server.config_path);
+	}
+	loader_stop();
+	server_free();
+	return status;
+}
+
+static int run(void)
+{
+	sigset_t signals;
+
+	signals_block(&signals);
+	if (!server_start()) {
+		loader_stop();
+		server_free();
+		return 1;
+	}
+	signals_serve(&signals);
+	/* Asked twice, it does not wait. */
+	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	server_stop();
+	server_free();
+	return 0;
+}
+
+static int usage(FILE *out, int status)
+{
+	fprintf(out,
+	    "usage: godwit [--config FILE] [--check]\n"
+	    "\n"
+	    "An XMPP server. Runs in the foreground; SIGHUP reloads, SIGTERM stops.\n"
+	    "\n"
+	    "  --config FILE  the configuration (default: %s)\n"
+	    "  --check        only check it, with certificates and modules\n"
+	    "  --version      print the version\n"
+	    "  --help         print this\n"
+	    "\n"
+	    "godwitctl(1) makes accounts and looks into a running server.\n",
+	    DEFAULT_CONFIG);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' }, { "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' }, { 0 } };
+	bool only_check = false;
+	int option;
+
+	server.config_path = DEFAULT_CONFIG;
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			server.config_path = optarg;
+			break;
+		case 'k':
+			only_check = true;
+			break;
+		case 'V':
+			puts("godwit " PACKAGE_VERSION);
+			return 0;
+		case 'h':
+			return usage(stdout, 0);
+		default:
+			return usage(stderr, 2);
+		}
+	}
+	if (optind < argc)
+		return usage(stderr, 2);
+	crypto_init();
+	hash_init();
+	jid_init();
+	server.arena = arena_new(0);
+	return only_check ? check() : run();
+}
