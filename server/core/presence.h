@@ -12,14 +12,16 @@ struct task;
 
 /* A presence without `to` from a session: initial, changed, or unavailable. */
 void presence_broadcast(struct session *session, const struct stanza *presence);
-/* Available or unavailable with a `to`: remembers whom to tell when the session ends, and routes it. */
+/* Available or unavailable with a `to`: remembers whom to tell when the session ends, and routes
+ * it. */
 void presence_direct(struct session *session, struct task *task);
 /* The session ends without having said so: unavailable to everyone who saw it. */
 void presence_vanish(struct session *session);
-/* An available, unavailable or probe that arrives for an account (loaded), already past the hooks. */
+/* An available, unavailable or probe that arrives for an account (loaded), already past the hooks.
+ */
 void presence_deliver(struct task *task);
-/* The same for an account without sessions (`to`: its bare or a full JID), which is not loaded for it: a
- * probe is one roster query; anything else is dropped. */
+/* The same for an account without sessions (`to`: its bare or a full JID), which is not loaded for
+ * it: a probe is one roster query; anything else is dropped. */
 void presence_deliver_absent(const struct stanza *presence, const struct jid *to);
 /* The presence of all available sessions of an account to one contact; or that they are gone. */
 void presence_show(struct account *account, const struct jid *contact);

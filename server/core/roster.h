@@ -1,4 +1,6 @@
-/* roster.h - who an account knows (RFC 6121 section 2), in memory, and the roster iqs. */
+/* roster.h - who an account knows (RFC 6121 section 2), in memory: one packed piece for each
+ * contact, found by a binary search. roster-load.c reads it, roster-write.c stores and pushes its
+ * changes, roster-iq.c speaks with its owner's clients. */
 #ifndef GODWIT_CORE_ROSTER_H
 #define GODWIT_CORE_ROSTER_H
 
@@ -7,41 +9,60 @@
 #include <stdint.h>
 
 #include "core/module.h"
-
-/* RFC 6121 section 2.1.2.5; bits, so that both = to | from. */
-enum subscription { SUBSCRIPTION_NONE = 0, SUBSCRIPTION_TO = 1, SUBSCRIPTION_FROM = 2, SUBSCRIPTION_BOTH = 3 };
+#include "core/subscription-state.h"
 
 struct roster;
 
+/* Read it by the functions below; only roster.c changes it. An item moves in memory when it is
+ * described anew, and goes when it is taken off: do not keep it past the function. */
 struct roster_item {
-	struct jid *contact; /* bare or a domain; owned */
-	char *name;          /* or NULL */
-	char **groups;       /* ended by NULL; or NULL */
+	uint32_t bytes; /* of the texts: JID, name and groups, each with its NUL, ended by an empty
+	                   one */
 	uint8_t subscription;
-	bool ask;            /* a subscribe of ours is pending */
-	bool approved;       /* pre-approved, section 3.4 */
-	bool request;        /* theirs is pending (subscription_requests has the stanza) */
-	bool listed;         /* false: only a request, not on the roster that clients see */
+	bool ask : 1;       /* a subscribe of ours is pending */
+	bool approved : 1;  /* pre-approved, section 3.4 */
+	bool request : 1;   /* theirs is pending; table subscription_requests has the stanza */
+	bool listed : 1;    /* false: only a request, not on the roster that clients see */
+	struct jid contact; /* bare or a domain; its text goes on with name and groups */
 };
 
-/* Loading: queues the queries of an account on the store; `loaded` once for each, with the rc. */
+/* Loading: queues the queries of an account on the store, and returns how many; `loaded` is called
+ * once for each, with its rc. The old roster stays until the new one is complete; clients are
+ * pushed what is different. */
 unsigned roster_load(struct account *account, void (*loaded)(struct account *account, enum rc rc));
+/* Accepts a pointer to NULL, leaves NULL. */
 void roster_free(struct roster **roster);
+
 /* The item of a contact (bare part), or NULL. */
 struct roster_item *roster_find(const struct account *account, const struct jid *contact);
-/* Goes through all items; start with a cursor of 0. */
+/* Goes through all items; start with a cursor of 0. The roster must not change on the way. */
 struct roster_item *roster_next(const struct account *account, size_t *cursor);
+/* How many are listed; how many there are in all; how many requests are pending. */
 size_t roster_size(const struct account *account);
+size_t roster_items(const struct account *account);
+size_t roster_requests(const struct account *account);
 /* The version (section 2.6): a digest of all listed items, changed with them; text in the arena. */
 const char *roster_version(const struct account *account, struct arena *arena);
 
-/* For subscription.c: an item for a contact, made if there is none (not listed yet). NULL over the limit
- * of roster items. */
-struct roster_item *roster_need(struct account *account, const struct jid *contact);
-/* The item was changed in memory: writes it (holding the task, if one is given, until the commit) and
- * pushes it to interested resources after the commit. */
-void roster_save(struct account *account, struct roster_item *item, struct task *task);
-/* Takes it off, in memory and in the database, and pushes subscription='remove' after the commit. */
-void roster_remove(struct account *account, struct roster_item *item, struct task *task);
+/* Its name, or NULL; its groups, in byte order: the one after `group`, NULL for the first and at
+ * the end. Lent. */
+const char *roster_item_name(const struct roster_item *item);
+const char *roster_item_group(const struct roster_item *item, const char *group);
+/* What the two are to each other; all false for NULL. */
+struct subscription_state roster_item_state(const struct roster_item *item);
+bool roster_items_equal(const struct roster_item *a, const struct roster_item *b);
+
+/* Changes in memory; roster-write.h stores them. */
+
+/* An item for a contact, made (and not listed yet) if there is none. */
+struct roster_item *roster_add(struct account *account, const struct jid *contact);
+/* Sets the state, and lists the item if clients have to know of it. */
+void roster_set_state(
+    struct account *account, struct roster_item *item, const struct subscription_state *state);
+/* Gives name (NULL or "": none) and groups (sorted here), and lists the item. Returns it anew. */
+struct roster_item *roster_describe(struct account *account, struct roster_item *item,
+    const char *name, const char **groups, size_t group_count);
+/* Takes it off. */
+void roster_drop(struct account *account, struct roster_item *item);
 
 #endif

@@ -13,7 +13,8 @@ void subscription_send(struct task *task);
 void subscription_receive(struct task *task);
 /* A roster item is being removed (section 2.5.2): tells the contact what ends. */
 void subscription_cancel(struct account *account, struct roster_item *item);
-/* Requests that nobody answered yet, to a session that has just become available (section 3.1.3). */
+/* Requests that nobody answered yet, to a session that has just become available (section 3.1.3).
+ */
 void subscription_offer_pending(struct session *session);
 
 #endif

@@ -1,0 +1,68 @@
+/* presence-directed.c - presence with a `to` (RFC 6121 section 4.6): who got it is remembered, to
+ * be told when the session ends. */
+#include "base/hash.h"
+#include "core/account.h"
+#include "core/config.h"
+#include "core/home.h"
+#include "core/presence.h"
+#include "core/presence-private.h"
+#include "core/router.h"
+#include "core/session.h"
+#include "core/task.h"
+
+/* False if the session has sent it to too many already. */
+static bool directed_remember(struct session *session, const struct jid *to)
+{
+	struct jid *jid;
+	size_t length = strlen(jid_text(to));
+
+	if (session->directed == NULL)
+		session->directed = hash_new();
+	if (hash_get(session->directed, jid_text(to), length) != NULL)
+		return true;
+	if (hash_count(session->directed) >= home_config()->limits.directed_presences)
+		return false;
+	jid = jid_copy_heap(to);
+	hash_put(session->directed, jid_text(jid), length, jid);
+	return true;
+}
+
+static void directed_forget(struct session *session, const struct jid *to)
+{
+	struct jid *jid = NULL;
+
+	if (session->directed != NULL)
+		jid = hash_remove(session->directed, jid_text(to), strlen(jid_text(to)));
+	jid_free(&jid);
+}
+
+void presence_direct(struct session *session, struct task *task)
+{
+	const struct jid *to = stanza_to(task->stanza);
+
+	if (stanza_type(task->stanza) == PRESENCE_UNAVAILABLE) {
+		directed_forget(session, to);
+	} else if (!directed_remember(session, to)) {
+		task_fail(task, RC_RESOURCE_CONSTRAINT);
+		return;
+	}
+	router_send(task->stanza, task->receipt);
+}
+
+void presence_end_directed(
+    struct session *session, const struct stanza *unavailable, bool broadcast)
+{
+	struct hash *directed = session->directed;
+	struct jid *to;
+	size_t cursor = 0;
+
+	session->directed = NULL;
+	if (directed == NULL)
+		return;
+	while ((to = hash_next(directed, &cursor)) != NULL) {
+		if (!broadcast || !account_shows_presence_to(session->account, to))
+			presence_send_to(unavailable, session->jid, to);
+		jid_free(&to);
+	}
+	hash_free(&directed);
+}

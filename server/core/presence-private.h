@@ -1,0 +1,21 @@
+/* presence-private.h - what the files about presence share. */
+#ifndef GODWIT_CORE_PRESENCE_PRIVATE_H
+#define GODWIT_CORE_PRESENCE_PRIVATE_H
+
+#include <stdbool.h>
+
+struct account;
+struct jid;
+struct session;
+struct stanza;
+
+/* Whether a module hides the account from this contact (a block list). */
+bool presence_is_hidden(struct account *account, const struct jid *contact);
+/* Sends a presence to one address, as it would have been sent there. */
+void presence_send_to(const struct stanza *presence, const struct jid *from, const struct jid *to);
+/* Unavailable to those who got directed presence of this session and are not told by the roster
+ * (`broadcast`: it was available, so subscribers have been told); forgets them. */
+void presence_end_directed(
+    struct session *session, const struct stanza *unavailable, bool broadcast);
+
+#endif

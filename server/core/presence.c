@@ -1,0 +1,202 @@
+/* presence.c - presence that a session sends to everyone who may see it (RFC 6121 sections 4.2, 4.4
+ * and 4.5), and the probes by which it learns who is there (4.3.1). One stanza serves all
+ * receivers. */
+#include "core/presence.h"
+
+#include "core/account.h"
+#include "core/presence-private.h"
+#include "core/roster.h"
+#include "core/router.h"
+#include "core/session.h"
+#include "core/subscription.h"
+
+/* ---- to whom ---- */
+
+bool presence_is_hidden(struct account *account, const struct jid *contact)
+{
+	for (const struct module *const *module = server_modules(); *module != NULL; module++)
+		if ((*module)->hides_from != NULL && (*module)->hides_from(account, contact))
+			return true;
+	return false;
+}
+
+/* The same stanza to all contacts with a subscription in that direction. */
+static void send_to_contacts(
+    struct account *account, const struct stanza *stanza, enum subscription direction)
+{
+	const struct jid **contacts;
+	const struct roster_item *item;
+	size_t count = 0, cursor = 0;
+
+	if (roster_items(account) == 0)
+		return;
+	contacts = mem_alloc(roster_items(account) * sizeof *contacts);
+	while ((item = roster_next(account, &cursor)) != NULL)
+		if ((item->subscription & direction) != 0 &&
+		    !presence_is_hidden(account, &item->contact))
+			contacts[count++] = &item->contact;
+	router_send_many(stanza, contacts, count);
+	mem_free(contacts);
+}
+
+/* Section 4.2.2: to all available resources of its own account, itself included if it is. */
+static void send_to_own(struct account *account, const struct stanza *presence)
+{
+	struct session *session;
+
+	TAILQ_FOREACH (session, &account->sessions, sibling)
+		if (session->presence != NULL)
+			session_send(session, presence, session->jid);
+}
+
+/* ---- available ---- */
+
+/* Section 4.7.2.3: an integer from -128 to 127; 0 if there is none. */
+static bool presence_priority(const struct stanza *presence, int8_t *priority_out)
+{
+	const struct element *child = stanza_child(presence, NS_CLIENT, "priority");
+	struct arena *arena;
+	int64_t priority = 0;
+	bool valid = true;
+
+	if (child != NULL) {
+		arena = arena_new(0);
+		valid = number_parse(element_text(arena, child), -128, 127, &priority);
+		arena_free(&arena);
+	}
+	*priority_out = (int8_t)priority;
+	return valid;
+}
+
+static void refuse(struct session *session, const struct stanza *presence, enum rc rc)
+{
+	struct stanza *error = stanza_error(presence, rc, NULL);
+
+	session_send(session, error, session->jid);
+	stanza_unref(&error);
+}
+
+/* Section 4.3.1, from the full JID: only this session wants the answers. */
+static void probe_contacts(struct session *session)
+{
+	struct stanza *probe = stanza_new(PRESENCE_PROBE, session->jid, NULL, NULL);
+
+	send_to_contacts(session->account, probe, SUBSCRIPTION_TO);
+	stanza_unref(&probe);
+}
+
+static void show_own(struct session *newcomer)
+{
+	struct session *session;
+
+	TAILQ_FOREACH (session, &newcomer->account->sessions, sibling)
+		if (session != newcomer && session->presence != NULL)
+			session_send(newcomer, session->presence, newcomer->jid);
+}
+
+/* Told after the broadcast, so that nobody hears of the session from what they send first. */
+static void tell_modules(struct session *session, bool initial)
+{
+	bool reaches = session->priority >= 0 && !session->reached;
+
+	session->reached = session->priority >= 0;
+	for (const struct module *const *module = server_modules(); *module != NULL; module++)
+		if (initial && (*module)->session_available != NULL)
+			(*module)->session_available(session);
+	for (const struct module *const *module = server_modules(); *module != NULL; module++)
+		if (reaches && (*module)->session_reachable != NULL)
+			(*module)->session_reachable(session);
+}
+
+static void presence_available(struct session *session, const struct stanza *presence)
+{
+	bool initial = session->presence == NULL;
+	int8_t priority;
+
+	if (!presence_priority(presence, &priority)) {
+		refuse(session, presence, RC_BAD_REQUEST);
+		return;
+	}
+	stanza_unref(&session->presence);
+	session->presence = stanza_ref(presence);
+	session->priority = priority;
+	send_to_contacts(session->account, presence, SUBSCRIPTION_FROM);
+	send_to_own(session->account, presence);
+	if (initial) {
+		show_own(session);
+		probe_contacts(session);
+	}
+	tell_modules(session, initial);
+	if (initial)
+		subscription_offer_pending(session);
+}
+
+/* ---- unavailable ---- */
+
+static void presence_unavailable(struct session *session, const struct stanza *presence)
+{
+	bool was_available = session->presence != NULL;
+
+	stanza_unref(&session->presence);
+	session->priority = 0;
+	session->reached = false;
+	if (was_available) {
+		send_to_contacts(session->account, presence, SUBSCRIPTION_FROM);
+		send_to_own(session->account, presence);
+	}
+	presence_end_directed(session, presence, was_available);
+}
+
+void presence_broadcast(struct session *session, const struct stanza *presence)
+{
+	if (stanza_type(presence) == PRESENCE_UNAVAILABLE)
+		presence_unavailable(session, presence);
+	else
+		presence_available(session, presence);
+}
+
+void presence_vanish(struct session *session)
+{
+	struct stanza *unavailable;
+
+	if (session->presence == NULL && session->directed == NULL)
+		return;
+	unavailable = stanza_new(PRESENCE_UNAVAILABLE, session->jid, NULL, NULL);
+	presence_unavailable(session, unavailable);
+	stanza_unref(&unavailable);
+}
+
+/* ---- one contact ---- */
+
+void presence_send_to(const struct stanza *presence, const struct jid *from, const struct jid *to)
+{
+	struct stanza *readdressed = stanza_readdress(presence, from, to);
+
+	router_send(readdressed, NULL);
+	stanza_unref(&readdressed);
+}
+
+void presence_show(struct account *account, const struct jid *contact)
+{
+	struct session *session;
+
+	if (presence_is_hidden(account, contact))
+		return;
+	TAILQ_FOREACH (session, &account->sessions, sibling)
+		if (session->presence != NULL)
+			presence_send_to(session->presence, session->jid, contact);
+}
+
+void presence_hide(struct account *account, const struct jid *contact)
+{
+	struct session *session;
+	struct stanza *unavailable;
+
+	TAILQ_FOREACH (session, &account->sessions, sibling) {
+		if (session->presence == NULL)
+			continue;
+		unavailable = stanza_new(PRESENCE_UNAVAILABLE, session->jid, contact, NULL);
+		router_send(unavailable, NULL);
+		stanza_unref(&unavailable);
+	}
+}

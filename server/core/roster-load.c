@@ -1,0 +1,226 @@
+/* roster-load.c - a roster out of the database: its items with their groups, and who has asked for
+ * the account's presence. Two queries of the one round that loads an account. */
+#include "base/hash.h"
+#include "core/account.h"
+#include "core/roster-private.h"
+#include "core/roster-push.h"
+
+/* One load under way. */
+struct roster_load {
+	struct account *account; /* lent: the account's load holds it */
+	void (*loaded)(struct account *account, enum rc rc);
+	struct roster *roster; /* being filled */
+	uint32_t writes;       /* begun before the queries */
+	enum rc rc;
+};
+
+static const struct statement items_select =
+    STATEMENT("SELECT i.contact, i.name, i.subscription, i.ask, i.approved, g.group_name"
+	      " FROM roster_items i LEFT JOIN roster_groups g"
+	      " ON g.domain = i.domain AND g.username = i.username AND g.contact = i.contact"
+	      " WHERE i.domain = $1 AND i.username = $2 ORDER BY i.contact");
+static const struct statement requests_select =
+    STATEMENT("SELECT contact FROM subscription_requests WHERE domain = $1 AND username = $2");
+
+enum items_column {
+	COLUMN_CONTACT,
+	COLUMN_NAME,
+	COLUMN_SUBSCRIPTION,
+	COLUMN_ASK,
+	COLUMN_APPROVED,
+	COLUMN_GROUP
+};
+
+static store_done items_loaded, requests_loaded;
+static void roster_load_finish(struct roster_load *load);
+
+static void roster_load_run(struct roster_load *load)
+{
+	struct account *account = load->account;
+	struct arena *arena = arena_new(0);
+	struct account_key key = account_key_of(account, arena);
+
+	load->rc = RC_OK;
+	load->roster = roster_new();
+	load->writes = account->roster == NULL ? 0 : account->roster->writes;
+	store_run(&items_select, PARAMS(key), items_loaded, load);
+	store_run(&requests_select, PARAMS(key), requests_loaded, load);
+	arena_free(&arena);
+}
+
+unsigned roster_load(struct account *account, void (*loaded)(struct account *account, enum rc rc))
+{
+	struct roster_load *load = mem_alloc_zero(sizeof *load);
+
+	load->account = account;
+	load->loaded = loaded;
+	roster_load_run(load);
+	return 1;
+}
+
+/* ---- rows ---- */
+
+/* The contact of a row, or NULL if a row made by hand holds what no client could have stored. */
+static const struct jid *row_contact(
+    const struct account *account, struct arena *arena, const char *text)
+{
+	const struct jid *contact = jid_parse(arena, text);
+
+	if (contact != NULL && jid_is_bare(contact) && text_equal(jid_text(contact), text))
+		return contact;
+	log_warning(NULL, "contact in the database is not a prepared bare JID, row ignored",
+	    KV("account", jid_text(account->jid)), KV("contact", text));
+	return NULL;
+}
+
+static uint8_t row_subscription(const char *name)
+{
+	if (text_equal(name, "both"))
+		return SUBSCRIPTION_BOTH;
+	if (text_equal(name, "from"))
+		return SUBSCRIPTION_FROM;
+	return text_equal(name, "to") ? SUBSCRIPTION_TO : SUBSCRIPTION_NONE;
+}
+
+static struct subscription_state row_state(const struct store_result *rows, size_t row)
+{
+	return (struct subscription_state){
+		.subscription = row_subscription(store_text(rows, row, COLUMN_SUBSCRIPTION)),
+		.ask = store_integer(rows, row, COLUMN_ASK) != 0,
+		.approved = store_integer(rows, row, COLUMN_APPROVED) != 0,
+	};
+}
+
+/* How many rows from this one on are of the same contact: one for each group. */
+static size_t rows_of_contact(const struct store_result *rows, size_t row)
+{
+	const char *contact = store_text(rows, row, COLUMN_CONTACT);
+	size_t end = row + 1;
+
+	while (end < store_rows(rows) && text_equal(store_text(rows, end, COLUMN_CONTACT), contact))
+		end++;
+	return end - row;
+}
+
+static void item_load(struct roster_load *load, struct arena *arena,
+    const struct store_result *rows, size_t row, size_t count)
+{
+	const struct jid *contact =
+	    row_contact(load->account, arena, store_text(rows, row, COLUMN_CONTACT));
+	const char **groups = arena_alloc(arena, count * sizeof *groups);
+	struct subscription_state state = row_state(rows, row);
+	size_t group_count = 0;
+
+	for (size_t i = row; i < row + count; i++)
+		if (store_text(rows, i, COLUMN_GROUP) != NULL)
+			groups[group_count++] = store_text(rows, i, COLUMN_GROUP);
+	if (contact != NULL)
+		roster_append(load->roster, contact, store_text(rows, row, COLUMN_NAME), groups,
+		    group_count, &state, true);
+}
+
+static void items_loaded(const struct store_result *result, void *state)
+{
+	struct roster_load *load = state;
+	struct arena *arena;
+	size_t count;
+
+	load->rc = store_rc(result);
+	if (load->rc != RC_OK)
+		return;
+	arena = arena_new(0);
+	for (size_t row = 0; row < store_rows(result); row += count) {
+		count = rows_of_contact(result, row);
+		item_load(load, arena, result, row, count);
+	}
+	roster_sort(load->roster);
+	arena_free(&arena);
+}
+
+static void requests_note(struct roster_load *load, const struct store_result *rows)
+{
+	struct arena *arena = arena_new(0);
+
+	for (size_t row = 0; row < store_rows(rows); row++) {
+		const struct jid *contact =
+		    row_contact(load->account, arena, store_text(rows, row, 0));
+
+		if (contact != NULL)
+			roster_note_request(load->roster, contact);
+	}
+	arena_free(&arena);
+}
+
+static void requests_loaded(const struct store_result *result, void *state)
+{
+	struct roster_load *load = state;
+
+	if (load->rc == RC_OK)
+		load->rc = store_rc(result);
+	if (load->rc == RC_OK)
+		requests_note(load, result);
+	roster_load_finish(load);
+}
+
+/* ---- taking it over ---- */
+
+/* Tells clients what is not as they have seen it in the old roster. */
+static void push_differences(struct account *account, struct roster *old, struct arena *arena)
+{
+	const char *version = roster_version(account, arena);
+	struct roster *new_roster = account->roster;
+	const struct roster_item *item, *other;
+
+	for (size_t i = 0; i < new_roster->count; i++) {
+		item = new_roster->items[i];
+		other = roster_lookup(old, &item->contact);
+		if (item->listed && (other == NULL || !roster_items_equal(item, other)))
+			roster_push(account, roster_item_element(arena, item), version);
+	}
+	for (size_t i = 0; i < old->count; i++) {
+		item = old->items[i];
+		other = roster_lookup(new_roster, &item->contact);
+		if (item->listed && (other == NULL || !other->listed))
+			roster_push(account, roster_removal_element(arena, item), version);
+	}
+}
+
+static void roster_install(struct account *account, struct roster *roster)
+{
+	struct roster *old = account->roster;
+	struct arena *arena;
+
+	account->roster = roster;
+	if (old == NULL)
+		return;
+	roster->writes = old->writes;
+	arena = arena_new(0);
+	push_differences(account, old, arena);
+	arena_free(&arena);
+	roster_free(&old);
+}
+
+/* Memory that changed while the queries ran is newer than their rows: ask again. */
+static bool roster_load_is_overtaken(const struct roster_load *load)
+{
+	const struct roster *current = load->account->roster;
+
+	return load->rc == RC_OK && current != NULL && current->writes != load->writes;
+}
+
+static void roster_load_finish(struct roster_load *load)
+{
+	struct roster_load done = *load;
+
+	if (roster_load_is_overtaken(load)) {
+		roster_free(&load->roster);
+		roster_load_run(load);
+		return;
+	}
+	mem_free(load);
+	if (done.rc == RC_OK)
+		roster_install(done.account, done.roster);
+	else
+		roster_free(&done.roster);
+	done.loaded(done.account, done.rc);
+}
