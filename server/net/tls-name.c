@@ -135,7 +135,8 @@ static void add_label(struct name *name, const char *label, size_t length)
 			return;
 		}
 		points[count] = next_point(&at);
-		ascii = ascii && points[count++] < INITIAL_N;
+		ascii = ascii && points[count] < INITIAL_N;
+		count++;
 	}
 	if (ascii) {
 		for (size_t i = 0; i < length; i++)

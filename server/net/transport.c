@@ -233,6 +233,8 @@ void transport_end(struct transport *transport)
 	} else {
 		transport->phase = PHASE_OVER;
 		transport->blocked = false;
+		timer_free(&transport->stall);
+		timer_free(&transport->refill);
 		output_free(transport);
 	}
 	transport_ask(transport, TODO_TELL);

@@ -66,7 +66,8 @@ void transport_abandon_all(void);
 void transport_start_tls(struct transport *transport, struct tls_set *set, const char *alpn);
 
 /* Where to append output; it is written at the end of this round. Call transport_output() anew for
- * each piece: it is what queues the write. Never NULL; what is appended after a failure is dropped. */
+ * each piece: it is what queues the write. Never NULL; what is appended after a failure is dropped.
+ */
 struct text *transport_output(struct transport *transport);
 /* Bytes queued and not yet handed to the kernel. */
 size_t transport_unsent(const struct transport *transport);
