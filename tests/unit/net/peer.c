@@ -289,8 +289,12 @@ void peer_secure(struct peer *peer, int version, const char *name, const char *a
 	SSL_CTX_set_security_level(peer->context, 0);
 	peer->ssl = SSL_new(peer->context);
 	SSL_set_fd(peer->ssl, peer->fd);
-	if (name != NULL)
-		SSL_set_tlsext_host_name(peer->ssl, name);
+	if (name != NULL) {
+		char *copy = mem_strdup(name);
+
+		SSL_set_tlsext_host_name(peer->ssl, copy);
+		mem_free(copy);
+	}
 	if (alpn != NULL)
 		SSL_set_alpn_protos(peer->ssl, (const unsigned char *)alpn, (unsigned)strlen(alpn));
 	SSL_set_connect_state(peer->ssl);
