@@ -1,0 +1,440 @@
+/* blocking.c - XEP-0191, Blocking Command: whom an account does not want to hear of.
+ * The list is loaded with the account. What a blocked JID sends is refused or dropped as if the
+ * account were offline; what is sent to one is refused; and it sees no presence. A change takes
+ * effect when it is committed. Nobody blocks himself, nor his own server. */
+#include "core/module.h"
+
+#define NS_BLOCKING "urn:xmpp:blocking"
+#define NS_BLOCKING_ERRORS "urn:xmpp:blocking:errors"
+/* Before everything else, and the same for each kind of stanza. */
+#define FIRST 1000
+
+struct blocking_config {
+	unsigned max_jids;
+};
+
+static const struct config_key blocking_keys[] = {
+	CONFIG_NUMBER(
+	    struct blocking_config, max_jids, 1000, 0, 100000, "JIDs an account may block."),
+	CONFIG_END,
+};
+
+static const struct statement blocking_load =
+    STATEMENT("SELECT jid FROM blocked_jids WHERE domain = $1 AND username = $2");
+static const struct statement blocking_insert =
+    STATEMENT("INSERT INTO blocked_jids (domain, username, jid) VALUES ($1, $2, $3)"
+	      " ON CONFLICT DO NOTHING");
+static const struct statement blocking_delete =
+    STATEMENT("DELETE FROM blocked_jids WHERE domain = $1 AND username = $2 AND jid = $3");
+static const struct statement blocking_delete_all =
+    STATEMENT("DELETE FROM blocked_jids WHERE domain = $1 AND username = $2");
+
+static store_done block_saved, unblock_saved, unblock_all_saved;
+
+/* The session asked for the list, so it is told of changes. */
+static unsigned listens;
+
+/* ---- the list: JIDs as text, sorted; an account that blocks nobody has none ---- */
+
+struct block_list {
+	size_t count, room;
+	char **jids;
+};
+
+static struct block_list *block_list(const struct account *account)
+{
+	return account_state(account, &godwit_module);
+}
+
+/* The place of a JID, or where it would stand. */
+static size_t list_place(const struct block_list *list, struct span jid, bool *found_out)
+{
+	size_t low = 0, high = list->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strncmp(jid.at, list->jids[middle], jid.length) > 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*found_out = low < list->count && strlen(list->jids[low]) == jid.length &&
+	             memcmp(list->jids[low], jid.at, jid.length) == 0;
+	return low;
+}
+
+static bool list_has(const struct block_list *list, struct span jid)
+{
+	bool found;
+
+	list_place(list, jid, &found);
+	return found;
+}
+
+static void list_add(struct account *account, const char *jid)
+{
+	struct block_list *list = block_list(account);
+	size_t place;
+	bool found;
+
+	if (list == NULL) {
+		list = mem_alloc_zero(sizeof *list);
+		account_set_state(account, &godwit_module, list);
+	}
+	place = list_place(list, span_of(jid), &found);
+	if (found)
+		return;
+	if (list->count == list->room) {
+		list->room = list->room == 0 ? 8 : list->room * 2;
+		list->jids = mem_realloc(list->jids, list->room * sizeof *list->jids);
+	}
+	memmove(
+	    &list->jids[place + 1], &list->jids[place], (list->count - place) * sizeof *list->jids);
+	list->jids[place] = mem_strdup(jid);
+	list->count++;
+}
+
+static void list_remove(struct account *account, const char *jid)
+{
+	struct block_list *list = block_list(account);
+	bool found = false;
+	size_t place = list == NULL ? 0 : list_place(list, span_of(jid), &found);
+
+	if (!found)
+		return;
+	mem_free(list->jids[place]);
+	list->count--;
+	memmove(
+	    &list->jids[place], &list->jids[place + 1], (list->count - place) * sizeof *list->jids);
+}
+
+static void list_free(void *state)
+{
+	struct block_list *list = state;
+
+	for (size_t i = 0; i < list->count; i++)
+		mem_free(list->jids[i]);
+	mem_free(list->jids);
+	mem_free(list);
+}
+
+static void list_loaded(struct account *account, const struct store_result *rows)
+{
+	for (size_t row = 0; row < store_rows(rows); row++)
+		list_add(account, store_text(rows, row, 0));
+}
+
+/* Section 5: user@domain/resource, user@domain, domain/resource, domain. Each is a part of the
+ * JID's text. */
+static bool list_matches(const struct block_list *list, const struct jid *jid)
+{
+	const char *text = jid_text(jid);
+	const char *at = memchr(text, '@', jid_bare_length(jid));
+	struct span bare = { text, jid_bare_length(jid) };
+	struct span domain = bare;
+
+	if (at != NULL)
+		domain = (struct span){ at + 1, bare.length - (size_t)(at + 1 - text) };
+	return list_has(list, span_of(text)) || list_has(list, bare) ||
+	       list_has(list, span_of(domain.at)) || list_has(list, domain);
+}
+
+static bool is_own(const struct account *account, const struct jid *jid)
+{
+	const struct jid *self = account_jid(account);
+	const char *domain = strchr(jid_text(self), '@');
+
+	return jid_equal_bare(self, jid) ||
+	       (domain != NULL && strcmp(jid_text(jid), domain + 1) == 0);
+}
+
+static bool is_blocked(const struct account *account, const struct jid *jid)
+{
+	const struct block_list *list = block_list(account);
+
+	if (list == NULL || list->count == 0 || jid == NULL || is_own(account, jid))
+		return false;
+	return list_matches(list, jid);
+}
+
+/* ---- section 3.3: what a block does ---- */
+
+/* The error goes to the session itself: routed, it would come from a blocked JID. */
+static enum verdict blocking_outbound(struct task *task)
+{
+	struct session *session = task_session(task);
+	struct stanza *error;
+
+	if (!is_blocked(task_account(task), stanza_to(task_stanza(task))))
+		return PASS;
+	error = stanza_error(task_stanza(task), RC_NOT_ACCEPTABLE, NULL);
+	if (error != NULL && session != NULL) {
+		element_add_new(stanza_arena(error),
+		    element_child(stanza_element(error), NS_CLIENT, "error"), NS_BLOCKING_ERRORS,
+		    "blocked");
+		session_send(session, error, NULL);
+	}
+	stanza_unref(&error);
+	return DONE;
+}
+
+static enum verdict blocking_inbound(struct task *task)
+{
+	if (!is_blocked(task_account(task), stanza_from(task_stanza(task))))
+		return PASS;
+	if (stanza_kind(task_stanza(task)) == STANZA_PRESENCE)
+		return DONE;
+	return task_fail(task, RC_SERVICE_UNAVAILABLE);
+}
+
+/* ---- changes ---- */
+
+/* A block or unblock under way. In the task's arena. */
+struct change {
+	struct task *task;
+	struct element *push; /* what listening sessions are told */
+	size_t left;          /* items not yet written */
+	enum rc rc;
+};
+
+struct change_item {
+	struct change *change;
+	const struct jid *jid;
+};
+
+static struct change *change_new(struct task *task)
+{
+	struct change *change = arena_alloc_zero(task_arena(task), sizeof *change);
+
+	change->task = task_hold(task);
+	change->push =
+	    element_new_lent(task_arena(task), NS_BLOCKING, element_name(task_payload(task)));
+	return change;
+}
+
+static void change_push(struct account *account, const struct change *change)
+{
+	struct session *session = account_first_session(account);
+	struct stanza *push;
+
+	for (; session != NULL; session = session_next(session)) {
+		if (!session_has_flag(session, listens))
+			continue;
+		push = stanza_new(IQ_TYPE_SET, NULL, session_jid(session),
+		    arena_printf(task_arena(change->task), "block-%" PRIx64, time_now_us()));
+		element_add(stanza_element(push), element_copy(stanza_arena(push), change->push));
+		session_send(session, push, NULL);
+		stanza_unref(&push);
+	}
+}
+
+/* One item is written, or not; with the last one the change is answered. What was written has taken
+ * effect even if another item failed. */
+static void change_advance(struct change *change, const struct jid *jid, enum rc rc)
+{
+	struct account *account = task_account(change->task);
+	struct arena *arena = task_arena(change->task);
+
+	if (rc == RC_OK)
+		element_set(arena, element_add_new(arena, change->push, NULL, "item"), "jid",
+		    jid_text(jid));
+	else
+		change->rc = rc;
+	change->left--;
+	if (change->left > 0)
+		return;
+	if (element_child(change->push, NULL, NULL) != NULL)
+		change_push(account, change);
+	task_finish(change->task, change->rc, NULL);
+}
+
+/* Starts a change of all items of the request; every `jid` has been checked. */
+static enum verdict change_start(
+    struct task *task, const struct statement *statement, store_done *on_done)
+{
+	struct arena *arena = task_arena(task);
+	struct element *item = element_child(task_payload(task), NS_BLOCKING, "item");
+	struct change *change = change_new(task);
+
+	for (; item != NULL; item = element_next(item, NS_BLOCKING, "item")) {
+		struct change_item *write = arena_alloc(arena, sizeof *write);
+
+		write->change = change;
+		write->jid = jid_parse(arena, element_attribute(item, "jid"));
+		change->left++;
+		store_run(
+		    statement, PARAMS(account_key(task), jid_text(write->jid)), on_done, write);
+	}
+	return DONE;
+}
+
+/* How many items there are; -1 and the reason if one is not a JID. */
+static int items_check(struct task *task, enum rc *rc_out)
+{
+	struct element *item = element_child(task_payload(task), NS_BLOCKING, "item");
+	int count = 0;
+
+	for (; item != NULL; item = element_next(item, NS_BLOCKING, "item")) {
+		const char *jid = element_attribute(item, "jid");
+
+		*rc_out = jid == NULL ? RC_BAD_REQUEST : RC_JID_MALFORMED;
+		if (jid == NULL || jid_parse(task_arena(task), jid) == NULL)
+			return -1;
+		count++;
+	}
+	return count;
+}
+
+/* ---- the commands ---- */
+
+static enum verdict blocklist_get(struct task *task)
+{
+	struct arena *arena = task_arena(task);
+	struct element *answer = element_new_lent(arena, NS_BLOCKING, "blocklist");
+	const struct block_list *list = block_list(task_account(task));
+
+	if (!task_by_owner(task))
+		return task_fail(task, RC_FORBIDDEN);
+	if (!element_is(task_payload(task), NS_BLOCKING, "blocklist"))
+		return task_fail(task, RC_BAD_REQUEST);
+	if (task_session(task) != NULL)
+		session_set_flag(task_session(task), listens);
+	for (size_t i = 0; list != NULL && i < list->count; i++)
+		element_set(
+		    arena, element_add_new(arena, answer, NULL, "item"), "jid", list->jids[i]);
+	return task_reply(task, answer);
+}
+
+static enum verdict block(struct task *task)
+{
+	const struct blocking_config *config = task_config(task);
+	const struct block_list *list = block_list(task_account(task));
+	enum rc rc = RC_BAD_REQUEST;
+	int count = items_check(task, &rc);
+
+	if (count <= 0)
+		return task_fail(task, rc);
+	if ((list == NULL ? 0 : list->count) + (size_t)count > config->max_jids)
+		return task_fail(task, RC_POLICY_VIOLATION);
+	return change_start(task, &blocking_insert, block_saved);
+}
+
+/* Whoever is blocked is told that the account is gone, while it may still be told. */
+static void block_saved(const struct store_result *result, void *state)
+{
+	struct change_item *item = state;
+	struct account *account = task_account(item->change->task);
+	enum rc rc = account_is_gone(account) ? RC_ITEM_NOT_FOUND : store_rc(result);
+
+	if (rc == RC_OK) {
+		if (!is_blocked(account, item->jid) &&
+		    !jid_equal_bare(account_jid(account), item->jid))
+			account_hide_from(account, item->jid);
+		list_add(account, jid_text(item->jid));
+	}
+	change_advance(item->change, item->jid, rc);
+}
+
+/* They see each other again: our presence to them, and a question for theirs. */
+static void unblocked(struct account *account, const struct jid *jid)
+{
+	struct stanza *probe;
+
+	if (jid_equal_bare(account_jid(account), jid) || is_blocked(account, jid))
+		return;
+	account_show_to(account, jid);
+	if (account_first_session(account) == NULL || !jid_is_bare(jid) ||
+	    !account_sees_presence_of(account, jid))
+		return;
+	probe = stanza_new(PRESENCE_PROBE, account_jid(account), jid, NULL);
+	server_send(probe);
+	stanza_unref(&probe);
+}
+
+static enum verdict unblock(struct task *task)
+{
+	const struct blocking_config *config = task_config(task);
+	enum rc rc = RC_OK;
+	int count = items_check(task, &rc);
+
+	if (count < 0)
+		return task_fail(task, rc);
+	if ((unsigned)count > config->max_jids)
+		return task_fail(task, RC_POLICY_VIOLATION);
+	if (count > 0)
+		return change_start(task, &blocking_delete, unblock_saved);
+	store_run(
+	    &blocking_delete_all, PARAMS(account_key(task)), unblock_all_saved, change_new(task));
+	return DONE;
+}
+
+static void unblock_saved(const struct store_result *result, void *state)
+{
+	struct change_item *item = state;
+	struct account *account = task_account(item->change->task);
+	enum rc rc = account_is_gone(account) ? RC_ITEM_NOT_FOUND : store_rc(result);
+
+	if (rc == RC_OK) {
+		list_remove(account, jid_text(item->jid));
+		unblocked(account, item->jid);
+	}
+	change_advance(item->change, item->jid, rc);
+}
+
+static void unblock_all_saved(const struct store_result *result, void *state)
+{
+	struct change *change = state;
+	struct account *account = task_account(change->task);
+	struct block_list *list = block_list(account);
+	struct arena *arena = task_arena(change->task);
+
+	if (store_rc(result) == RC_OK && !account_is_gone(account)) {
+		account_set_state(account, &godwit_module, NULL);
+		for (size_t i = 0; list != NULL && i < list->count; i++) {
+			const struct jid *jid = jid_parse(arena, list->jids[i]);
+
+			if (jid != NULL)
+				unblocked(account, jid);
+		}
+		if (list != NULL)
+			list_free(list);
+		change_push(account, change);
+	}
+	task_finish(change->task, store_rc(result), NULL);
+}
+
+static enum verdict blocking_set(struct task *task)
+{
+	if (!task_by_owner(task))
+		return task_fail(task, RC_FORBIDDEN);
+	if (element_is(task_payload(task), NS_BLOCKING, "block"))
+		return block(task);
+	if (element_is(task_payload(task), NS_BLOCKING, "unblock"))
+		return unblock(task);
+	return task_fail(task, RC_BAD_REQUEST);
+}
+
+static bool blocking_start(void)
+{
+	listens = module_flag();
+	return true;
+}
+
+static const struct hook blocking_hooks[] = {
+	{ ANY_MESSAGE, NULL, TO_ACCOUNT, FIRST, blocking_inbound },
+	{ ANY_PRESENCE, NULL, TO_ACCOUNT, FIRST, blocking_inbound },
+	{ ANY_IQ, NULL, TO_ACCOUNT, FIRST, blocking_inbound },
+	{ ANY_MESSAGE, NULL, FROM_ACCOUNT, FIRST, blocking_outbound },
+	{ ANY_PRESENCE, NULL, FROM_ACCOUNT, FIRST, blocking_outbound },
+	{ ANY_IQ, NULL, FROM_ACCOUNT, FIRST, blocking_outbound },
+	{ IQ_GET, NS_BLOCKING, TO_ACCOUNT, 0, blocklist_get },
+	{ IQ_SET, NS_BLOCKING, TO_ACCOUNT, 0, blocking_set },
+	HOOK_END,
+};
+
+GODWIT_MODULE(blocking, .feature = NS_BLOCKING, .account_feature = NS_BLOCKING,
+    .hooks = blocking_hooks, .config = blocking_keys,
+    .config_bytes = sizeof(struct blocking_config), .account_load = &blocking_load,
+    .account_loaded = list_loaded, .account_free = list_free, .hides_presence = is_blocked,
+    .start = blocking_start);

@@ -1,0 +1,116 @@
+/* last.c - XEP-0012, Last Activity: how long the server runs, and when an account was last online.
+ * One row is written for each account, when its last session ends; who may see the account's
+ * presence may ask for it. */
+#include "core/module.h"
+
+#define NS_LAST "jabber:iq:last"
+#define STATUS_MAX_BYTES 1024
+
+static const struct statement last_select =
+    STATEMENT("SELECT at, status FROM last_activity WHERE domain = $1 AND username = $2");
+static const struct statement last_replace =
+    STATEMENT("INSERT INTO last_activity (domain, username, at, status) VALUES ($1, $2, $3, $4)"
+	      " ON CONFLICT (domain, username) DO UPDATE SET at = excluded.at,"
+	      " status = excluded.status");
+
+static store_done last_loaded;
+
+static enum verdict last_answer(struct task *task, int64_t since_us, const char *status)
+{
+	struct arena *arena = task_arena(task);
+	struct element *query = element_new_lent(arena, NS_LAST, "query");
+	int64_t seconds = (time_now_us() - since_us) / 1000000;
+
+	/* The clock may have been set back. */
+	element_set(
+	    arena, query, "seconds", arena_printf(arena, "%" PRId64, seconds > 0 ? seconds : 0));
+	element_add_text(arena, query, status);
+	return task_reply(task, query);
+}
+
+/* Section 5: the server says since when it has been up. */
+static enum verdict last_domain(struct task *task)
+{
+	return last_answer(task, server_started_us(), NULL);
+}
+
+/* Sections 3 and 4: whoever may not see the presence must not learn this either, neither from the
+ * account nor from one of its clients. */
+static enum verdict last_guard(struct task *task)
+{
+	const struct stanza *stanza = task_stanza(task);
+
+	if (stanza_type(stanza) != IQ_TYPE_GET || !element_is(task_payload(task), NS_LAST, NULL))
+		return PASS;
+	if (account_shows_presence_to(task_account(task), stanza_from(stanza)))
+		return PASS;
+	return task_fail(task, RC_FORBIDDEN);
+}
+
+/* Section 3: somebody who is connected was last active now. */
+static enum verdict last_account(struct task *task)
+{
+	if (account_first_session(task_account(task)) != NULL)
+		return last_answer(task, time_now_us(), NULL);
+	store_run(&last_select, PARAMS(account_key(task)), last_loaded, task_hold(task));
+	return DONE;
+}
+
+static void last_loaded(const struct store_result *result, void *state)
+{
+	struct task *task = state;
+	enum rc rc = store_one_row(result);
+
+	if (rc != RC_OK)
+		task_fail(task, rc);
+	else
+		last_answer(task, store_integer(result, 0, 0), store_text(result, 0, 1));
+}
+
+/* The status of a farewell is remembered until the session has ended. */
+static enum verdict last_presence(struct task *task)
+{
+	const struct stanza *presence = task_stanza(task);
+	struct account *account = task_account(task);
+	const char *status = NULL;
+
+	if (stanza_to(presence) != NULL)
+		return PASS;
+	if (stanza_type(presence) == PRESENCE_UNAVAILABLE)
+		status = element_child_text(
+		    task_arena(task), stanza_element(presence), NS_CLIENT, "status");
+	if (status != NULL && strlen(status) > STATUS_MAX_BYTES)
+		status = NULL;
+	mem_free(account_state(account, &godwit_module));
+	account_set_state(account, &godwit_module, status == NULL ? NULL : mem_strdup(status));
+	return PASS;
+}
+
+static void last_session_ended(struct session *session)
+{
+	struct account *account = session_account(session);
+	struct arena *arena;
+
+	if (account_is_gone(account) || account_first_session(account) != session ||
+	    session_next(session) != NULL)
+		return;
+	arena = arena_new(0);
+	store_run(&last_replace,
+	    PARAMS(account_key_of(account, arena), time_now_us(),
+		(const char *)account_state(account, &godwit_module)),
+	    NULL, NULL);
+	mem_free(account_state(account, &godwit_module));
+	account_set_state(account, &godwit_module, NULL);
+	arena_free(&arena);
+}
+
+static const struct hook last_hooks[] = {
+	{ IQ_GET, NS_LAST, TO_DOMAIN, 0, last_domain },
+	{ ANY_IQ, NULL, TO_ACCOUNT, 10, last_guard },
+	{ IQ_GET, NS_LAST, TO_ACCOUNT, 0, last_account },
+	{ ANY_PRESENCE, NULL, FROM_ACCOUNT, 0, last_presence },
+	HOOK_END,
+};
+
+GODWIT_MODULE(last, .feature = NS_LAST, .account_feature = NS_LAST, .hooks = last_hooks,
+    .account_free = mem_free, .session_ended = last_session_ended);
