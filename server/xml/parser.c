@@ -166,6 +166,13 @@ static void feed_all(struct xml_parser *parser, const char *bytes, size_t length
 		parser->error = XML_LIMIT;
 }
 
+/* Expat takes UTF-16 by its first two bytes, whatever encoding it is told to force. And U+FEFF at
+ * the beginning is text, not a byte order mark (RFC 6120 section 11.6). */
+static bool begins_well(const struct text *raw)
+{
+	return memchr("< \t\r\n", raw->at[0], 5) != NULL && (raw->length < 2 || raw->at[1] != '\0');
+}
+
 /* Feeds a part of the bytes, and returns how many. Never more than one byte beyond what the unit
  * that is being read may still have: nothing is buffered that will be refused. */
 static size_t feed_piece(struct xml_parser *parser, const char *bytes, size_t length)
@@ -176,8 +183,13 @@ static size_t feed_piece(struct xml_parser *parser, const char *bytes, size_t le
 		length = PIECE_BYTES;
 	if (length > room)
 		length = room + 1;
-	if (parser->stage == STAGE_HEADER)
+	if (parser->stage == STAGE_HEADER) {
 		text_append(&parser->raw, bytes, length);
+		if (!begins_well(&parser->raw)) {
+			parser->error = XML_NOT_WELL_FORMED;
+			return length;
+		}
+	}
 	if (can_wait(parser, bytes, length))
 		text_append(&parser->held, bytes, length);
 	else
@@ -204,9 +216,6 @@ static size_t wake(struct xml_parser *parser, const char *bytes, size_t length)
 
 	if (parser->stage == STAGE_HEADER) {
 		expat_make(parser);
-		/* U+FEFF is not a byte order mark but text (RFC 6120 section 11.6). */
-		if (length > 0 && bytes[0] == '\xef')
-			parser->error = XML_NOT_WELL_FORMED;
 		return 0;
 	}
 	blank = blank_length(bytes, length);
@@ -217,7 +226,7 @@ static size_t wake(struct xml_parser *parser, const char *bytes, size_t length)
 
 enum xml_error xml_parser_feed(struct xml_parser *parser, const char *bytes, size_t length)
 {
-	if (parser->error != XML_OK || parser->stopped)
+	if (length == 0 || parser->error != XML_OK || parser->stopped)
 		return parser->error;
 	if (xml_parser_pending(parser) > parser->limits.max_bytes)
 		parser->error = XML_LIMIT;

@@ -1,0 +1,370 @@
+/* test_parser.c - the bounds at their edges and one beyond, long tags, rests and stops. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "recorder.h"
+#include "xml/parser-private.h"
+
+/* Feeds a stream header, then the input in steps, under these limits. */
+static enum xml_error feed_child(const struct xml_limits *limits, const char *input, size_t step)
+{
+	struct recorder recorder;
+	enum xml_error error;
+
+	recorder_start(&recorder, NULL);
+	error = recorder_feed(&recorder, CLIENT_HEADER);
+	xml_parser_set_limits(recorder.parser, limits);
+	for (size_t i = 0; i < strlen(input); i += step) {
+		size_t length = strlen(input) - i < step ? strlen(input) - i : step;
+
+		error = xml_parser_feed(recorder.parser, input + i, length);
+	}
+	recorder_finish(&recorder);
+	return error;
+}
+
+static void assert_child(
+    const struct xml_limits *limits, const char *input, enum xml_error expected)
+{
+	for (size_t step = 1; step <= strlen(input); step++)
+		assert_int_equal(feed_child(limits, input, step), expected);
+}
+
+/* Each limit at the edge, and one beyond. */
+static void test_limits(void **state)
+{
+	static const struct {
+		struct xml_limits limits;
+		const char *inside, *beyond;
+	} rows[] = {
+		{ { 200, 3, 9, 99, 99 }, "<a><b><c/>x</b></a>", "<a><b><c><d/></c></b></a>" },
+		{ { 200, 1, 9, 99, 99 }, "<a/><a/>", "<a><b/></a>" },
+		{ { 200, 9, 2, 99, 99 }, "<a b='' c=''/>", "<a b='' c='' d=''/>" },
+		/* Declarations count as attributes. */
+		{ { 200, 9, 2, 99, 99 }, "<a b='' xmlns:c='u'><d e='' f=''/></a>",
+		    "<a b='' c='' xmlns='u'/>" },
+		{ { 200, 9, 2, 99, 99 }, "<a xmlns='u' xmlns:c='u'/>",
+		    "<a xmlns='u' xmlns:c='u' xmlns:d='u'/>" },
+		{ { 200, 9, 9, 3, 99 }, "<a><b/><b/></a><a><b/><b/></a>", "<a><b/><b/><b/></a>" },
+		{ { 200, 9, 9, 99, 40 }, "<n234567890123456789012345678901234567890/>",
+		    "<n2345678901234567890123456789012345678901/>" },
+		{ { 200, 9, 9, 99, 40 }, "<a n234567890123456789012345678901234567890=''/>",
+		    "<a n2345678901234567890123456789012345678901=''/>" },
+		{ { 200, 9, 9, 99, 40 }, "<a xmlns='n234567890123456789012345678901234567890'/>",
+		    "<a xmlns='n2345678901234567890123456789012345678901'/>" },
+		{ { 200, 9, 9, 99, 40 },
+		    "<a xmlns:b='n234567890123456789012345678901234567890' b:c=''/>",
+		    "<a xmlns:b='n2345678901234567890123456789012345678901' b:c=''/>" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_child(&rows[i].limits, rows[i].inside, XML_OK);
+		assert_child(&rows[i].limits, rows[i].beyond, XML_LIMIT);
+	}
+}
+
+/* The bound on bytes counts from the first '<' to the last '>'; white space between children is
+ * free. */
+static void test_byte_limit(void **state)
+{
+	static const char *const children[] = { "<a/>", "<a></a>", "<a>1&amp;2</a>",
+		"<a b='c'><d xmlns='e'/>\n</a>", "<a><![CDATA[b]]></a>", "<\xc3\xa4/>" };
+
+	for (size_t i = 0; i < COUNT_OF(children); i++) {
+		size_t length = strlen(children[i]);
+		struct xml_limits limits = { length, 9, 9, 9, 99 };
+		struct text input = { 0 };
+
+		for (int k = 0; k < 5; k++)
+			text_printf(&input, "%s%*s", children[i], k * 10, "");
+		assert_child(&limits, input.at, XML_OK);
+		limits.max_bytes = length - 1;
+		assert_child(&limits, input.at, XML_LIMIT);
+		text_free(&input);
+	}
+}
+
+/* The header has the same bound, with all that comes before it. */
+static void test_header_limit(void **state)
+{
+	static const char header[] = "<?xml version='1.0'?>" CLIENT_HEADER;
+	struct xml_limits limits = XML_LIMITS_DEFAULT;
+
+	for (size_t step = 1; step < sizeof(header); step++) {
+		for (size_t under = 0; under <= 1; under++) {
+			struct recorder recorder;
+			enum xml_error error = XML_OK;
+
+			limits.max_bytes = sizeof(header) - 1 - under;
+			recorder_start(&recorder, &limits);
+			for (size_t i = 0; i < sizeof(header) - 1; i += step)
+				error = xml_parser_feed(recorder.parser, header + i,
+				    sizeof(header) - 1 - i < step ? sizeof(header) - 1 - i : step);
+			assert_int_equal(error, under == 0 ? XML_OK : XML_LIMIT);
+			assert_string_equal(recorder_log(&recorder), under == 0 ? OPEN : "");
+			recorder_finish(&recorder);
+		}
+	}
+}
+
+/* What never ends is refused with the first byte too many, whatever it is. */
+static void test_endless(void **state)
+{
+	static const char *const beginnings[] = { "<", "<a", "<a ", "<a b='", "<a b='>", "</", "&",
+		"<!--", "<![CDATA[", "<?a ", "<a>", "<a><b c='", "<a>&#", "<a><![CDATA[" };
+	const struct xml_limits limits = { 300, 9, 9, 99, 999 };
+
+	for (size_t i = 0; i < COUNT_OF(beginnings); i++) {
+		struct recorder recorder;
+		enum xml_error error = XML_OK;
+		size_t fed = strlen(beginnings[i]);
+
+		recorder_start(&recorder, &limits);
+		recorder_feed(&recorder, CLIENT_HEADER " ");
+		error = recorder_feed(&recorder, beginnings[i]);
+		for (; error == XML_OK; fed++)
+			error = recorder_feed(&recorder, "1");
+		assert_true(fed <= 301);
+		if (error == XML_LIMIT)
+			assert_int_equal(fed, 301);
+		recorder_finish(&recorder);
+	}
+}
+
+/* However much comes at once, expat is not given more than may still belong to the child. */
+static void test_flood(void **state)
+{
+	struct xml_limits limits = XML_LIMITS_DEFAULT;
+	struct recorder recorder;
+	struct text flood = { 0 };
+
+	limits.max_bytes = 1000;
+	recorder_start(&recorder, &limits);
+	recorder_feed(&recorder, CLIENT_HEADER);
+	text_puts(&flood, "<a b='");
+	while (flood.length < 1000000)
+		text_putc(&flood, 'x');
+	assert_int_equal(xml_parser_feed(recorder.parser, flood.at, flood.length), XML_LIMIT);
+	assert_int_equal(recorder.parser->fed, sizeof(CLIENT_HEADER) - 1 + 1001);
+	assert_int_equal(recorder_feed(&recorder, "'/>"), XML_LIMIT);
+	recorder_finish(&recorder);
+	text_free(&flood);
+}
+
+static void test_pending(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t pending;
+	} rows[] = {
+		{ "<?xml version='1.0'?>", 21 },
+		{ "<stream:stream ", 36 },
+		{ "xmlns='jabber:client' xmlns:stream='" STREAM_NS "'>", 0 },
+		{ " \n ", 0 },
+		{ "<", 1 },
+		{ "a>text", 7 },
+		{ "&am", 10 },
+		{ "p;</a", 15 },
+		{ ">", 0 },
+		{ "<a/><a", 2 },
+		{ "/>  ", 0 },
+		{ "</stream:stream", 15 },
+		{ ">", 0 },
+	};
+	struct recorder recorder;
+
+	recorder_start(&recorder, NULL);
+	assert_int_equal(xml_parser_pending(recorder.parser), 0);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		assert_int_equal(recorder_feed(&recorder, rows[i].bytes), XML_OK);
+		assert_int_equal(xml_parser_pending(recorder.parser), rows[i].pending);
+	}
+	recorder_finish(&recorder);
+}
+
+/* A long tag that comes byte by byte is not read again and again: this takes minutes if it is. */
+static void test_long_tag(void **state)
+{
+	struct recorder recorder;
+
+	recorder_start(&recorder, NULL);
+	recorder_feed(&recorder, CLIENT_HEADER "<a b='");
+	for (size_t i = 0; i < 250000; i++)
+		assert_int_equal(recorder_feed(&recorder, "x"), XML_OK);
+	assert_int_equal(xml_parser_pending(recorder.parser), 250006);
+	assert_true(recorder.parser->held.length > 240000);
+	assert_int_equal(recorder_feed(&recorder, "'/><c/"), XML_OK);
+	assert_int_equal(xml_parser_pending(recorder.parser), 3);
+	assert_int_equal(recorder_feed(&recorder, ">"), XML_OK);
+	assert_int_equal(recorder.log.length, strlen(OPEN) + 250000 +
+						  strlen("<a xmlns='jabber:client' b=''/>\n"
+							 "<c xmlns='jabber:client'/>\n"));
+	recorder_finish(&recorder);
+}
+
+/* Nor one that has a '>' in each byte: it is refused, for nobody writes so. */
+static void test_teasing_tag(void **state)
+{
+	struct recorder recorder;
+	enum xml_error error = XML_OK;
+	size_t fed;
+
+	recorder_start(&recorder, NULL);
+	recorder_feed(&recorder, CLIENT_HEADER "<a b='");
+	for (fed = 6; error == XML_OK; fed++)
+		error = recorder_feed(&recorder, ">");
+	assert_int_equal(error, XML_LIMIT);
+	assert_in_range(fed, 4096, 4096 + 80);
+	recorder_finish(&recorder);
+}
+
+/* Long text and CDATA come piece by piece and are no long tags. */
+static void test_long_text(void **state)
+{
+	struct recorder recorder;
+
+	recorder_start(&recorder, NULL);
+	recorder_feed(&recorder, CLIENT_HEADER "<a>");
+	for (size_t i = 0; i < 10000; i++)
+		assert_int_equal(recorder_feed(&recorder, ">"), XML_OK);
+	recorder_feed(&recorder, "<![CDATA[");
+	for (size_t i = 0; i < 10000; i++)
+		assert_int_equal(recorder_feed(&recorder, ">"), XML_OK);
+	assert_int_equal(recorder.parser->held.length, 0);
+	assert_int_equal(recorder_feed(&recorder, "]]></a>"), XML_OK);
+	assert_int_equal(xml_parser_pending(recorder.parser), 0);
+	recorder_finish(&recorder);
+}
+
+static void test_rest(void **state)
+{
+	struct recorder recorder;
+	struct xml_parser *parser;
+
+	recorder_start(&recorder, NULL);
+	parser = recorder.parser;
+	xml_parser_rest(parser);
+	recorder_feed(&recorder, "<?xml version='1.0'?>");
+	xml_parser_rest(parser); /* not inside the header */
+	recorder_feed(&recorder, SERVER_HEADER "<a/>");
+	xml_parser_rest(parser);
+	assert_null(parser->expat);
+	assert_int_equal(xml_parser_pending(parser), 0);
+	recorder_feed(&recorder, " \n");
+	assert_null(parser->expat); /* a keepalive wakes nobody */
+	recorder_feed(&recorder, "\t<stream:b");
+	assert_non_null(parser->expat);
+	xml_parser_rest(parser); /* not inside a child */
+	assert_non_null(parser->expat);
+	recorder_feed(&recorder, "/>");
+	xml_parser_rest(parser);
+	xml_parser_rest(parser);
+	assert_string_equal(xml_parser_content_ns(parser), "jabber:server");
+	recorder_feed(&recorder, "</stream:stream>");
+	xml_parser_rest(parser); /* there is nothing to come back to */
+	assert_non_null(parser->expat);
+	assert_string_equal(recorder_log(&recorder),
+	    OPEN "<a xmlns='jabber:client'/>\n<b xmlns='" STREAM_NS "'/>\nclose\n");
+	recorder_finish(&recorder);
+}
+
+static void test_stop(void **state)
+{
+	struct recorder recorder;
+
+	recorder_start(&recorder, NULL);
+	recorder.stop_at = "auth";
+	assert_int_equal(
+	    recorder_feed(&recorder, CLIENT_HEADER "<a/><auth/><b/></stream:stream><"), XML_OK);
+	assert_true(xml_parser_is_stopped(recorder.parser));
+	assert_int_equal(recorder_feed(&recorder, "<<<"), XML_OK);
+	xml_parser_rest(recorder.parser);
+	assert_int_equal(xml_parser_pending(recorder.parser), 0);
+	assert_string_equal(recorder_log(&recorder),
+	    OPEN "<a xmlns='jabber:client'/>\n<auth xmlns='jabber:client'/>\n");
+	recorder_finish(&recorder);
+}
+
+static void test_content_ns(void **state)
+{
+	static const struct {
+		const char *header, *content_ns;
+	} rows[] = {
+		{ CLIENT_HEADER, "jabber:client" },
+		{ SERVER_HEADER, "jabber:server" },
+		{ "<s:stream xmlns:s='u'>", "" },
+		{ "<stream xmlns='u'>", "u" },
+		{ "<stream xmlns=''>", "" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct recorder recorder;
+
+		recorder_start(&recorder, NULL);
+		assert_string_equal(xml_parser_content_ns(recorder.parser), "");
+		recorder_feed(&recorder, rows[i].header);
+		assert_string_equal(xml_parser_content_ns(recorder.parser), rows[i].content_ns);
+		recorder_feed(&recorder, "<a xmlns='v'/>");
+		assert_string_equal(xml_parser_content_ns(recorder.parser), rows[i].content_ns);
+		recorder_finish(&recorder);
+	}
+}
+
+/* New limits hold for the next child, larger ones and smaller ones. */
+static void test_set_limits(void **state)
+{
+	const struct xml_limits small = { 120, 9, 9, 9, 99 };
+	struct recorder recorder;
+	struct text input = { 0 };
+
+	text_printf(&input, "<a>%0200d</a>", 1);
+	recorder_start(&recorder, &small);
+	assert_int_equal(recorder_feed(&recorder, CLIENT_HEADER), XML_OK);
+	xml_parser_set_limits(recorder.parser, &XML_LIMITS_DEFAULT);
+	assert_int_equal(recorder_feed(&recorder, input.at), XML_OK);
+	xml_parser_set_limits(recorder.parser, &small);
+	assert_int_equal(recorder_feed(&recorder, input.at), XML_LIMIT);
+	recorder_finish(&recorder);
+	text_free(&input);
+}
+
+static void test_free_midway(void **state)
+{
+	struct xml_parser *none = NULL;
+	struct recorder recorder;
+
+	xml_parser_free(&none);
+	recorder_start(&recorder, NULL);
+	recorder_feed(&recorder, CLIENT_HEADER "<a><b c='d'>e");
+	recorder_finish(&recorder);
+	recorder_start(&recorder, NULL);
+	recorder_feed(&recorder, "<stream:stream xmlns='u'");
+	recorder_finish(&recorder);
+	assert_non_null(xml_parser_library());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_byte_limit),
+		cmocka_unit_test(test_header_limit),
+		cmocka_unit_test(test_endless),
+		cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_pending),
+		cmocka_unit_test(test_long_tag),
+		cmocka_unit_test(test_teasing_tag),
+		cmocka_unit_test(test_long_text),
+		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_content_ns),
+		cmocka_unit_test(test_set_limits),
+		cmocka_unit_test(test_free_midway),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
