@@ -21,6 +21,8 @@ void prep_init(void)
 {
 	UErrorCode status = U_ZERO_ERROR;
 
+	if (idna != NULL)
+		return;
 	nodeprep = usprep_openByType(USPREP_RFC3920_NODEPREP, &status);
 	resourceprep = usprep_openByType(USPREP_RFC3920_RESOURCEPREP, &status);
 	saslprep = usprep_openByType(USPREP_RFC4013_SASLPREP, &status);

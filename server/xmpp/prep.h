@@ -13,7 +13,7 @@ enum prep_mode {
 	PREP_STRICT
 };
 
-/* Opens ICU's profiles. */
+/* Opens ICU's profiles; once is enough. */
 void prep_init(void);
 
 size_t prep_node(
