@@ -1,8 +1,8 @@
 /* stream.h - an XML stream of RFC 6120 on a connection: header, features, STARTTLS, SASL, bind,
  * stanzas, stream management (XEP-0198), errors and end.
- * Does not know who sits on it: it calls back through stream_events. A stream belongs to one worker;
- * after login its owner may move it to another. Only whole, bounded, well-formed elements come out of
- * it; only trees go into it. */
+ * Does not know who sits on it: it calls back through stream_events. A stream belongs to one
+ * worker; after login its owner may move it to another. Only whole, bounded, well-formed elements
+ * come out of it; only trees go into it. */
 #ifndef GODWIT_STREAM_STREAM_H
 #define GODWIT_STREAM_STREAM_H
 
@@ -56,55 +56,64 @@ const char *stream_error_name(enum stream_error error);
 /* What a stream may and must, from the configuration; lent for the stream's life or until
  * stream_set_settings(). */
 struct stream_settings {
-	struct tls_set *tls;            /* NULL: no TLS at all (tests) */
-	bool tls_required;              /* no SASL before TLS */
-	bool allow_plain;               /* offer PLAIN (inside TLS only) */
-	unsigned scram_iterations;      /* of fake keys: what new accounts get */
-	unsigned login_timeout_ms;      /* from accept to bound */
-	unsigned tls_timeout_ms;
-	unsigned max_login_failures;
+	struct tls_set *tls;         /* NULL: no TLS at all (tests) */
+	bool tls_required;           /* no SASL before TLS */
+	bool allow_plain;            /* offer PLAIN (inside TLS only) */
+	unsigned scram_iterations;   /* of fake keys: what new accounts get */
+	unsigned login_timeout_ms;   /* from accept to bound, whatever the peer sends; over it:
+	                                connection-timeout */
+	unsigned tls_timeout_ms;     /* for a handshake; over it: cut */
+	unsigned max_login_failures; /* the last of them ends the stream: policy-violation */
 	struct xml_limits before_login;
 	struct xml_limits after_login;
-	size_t max_unacked;             /* XEP-0198: stanzas, and ... */
-	size_t max_unacked_bytes;       /* ... bytes a client may leave unacknowledged */
+	/* XEP-0198: stanzas with tokens, and their bytes, that a client may leave unacknowledged.
+	 * Over either for ten seconds after it was asked, or over twice of either:
+	 * resource-constraint. */
+	size_t max_unacked;
+	size_t max_unacked_bytes;
 };
 
-/* What the owner of a stream is asked and told. All run on the stream's worker. Except where said, the
- * owner may call stream_fail() or stream_end() in them, but not stream_free(). */
+/* What the owner of a stream is asked and told. All run on the stream's worker. Except where said,
+ * the owner may call stream_fail() or stream_end() in them, but not stream_free(). */
 struct stream_events {
 	/* The first header names this domain (prepared): do we serve it? */
 	bool (*serves)(void *state, const char *domain);
-	/* Add features of higher floors: before login (registration) or after it (bind and session and
-	 * sm are the stream's own). */
-	void (*features)(void *state, struct arena *arena, struct element *features, bool logged_in);
-	/* Keys of an account for SASL are wanted; answer with stream_credentials(), now or later. */
+	/* Add features of higher floors: before login (registration) or after it (bind and session
+	 * and sm are the stream's own). */
+	void (*features)(
+	    void *state, struct arena *arena, struct element *features, bool logged_in);
+	/* Keys of an account for SASL are wanted; answer with stream_credentials(), now or later.
+	 */
 	void (*credentials)(void *state, const char *domain, const char *username);
-	/* <success/> is queued. Nothing is read until stream_restart(), which the owner calls on the
-	 * worker where the stream shall live from now on. Called from the end of the round, so that
-	 * stream_detach() is allowed in it. */
+	/* <success/> is queued. Nothing is read until stream_restart(), which the owner calls on
+	 * the worker where the stream shall live from now on. Called from the end of the round, so
+	 * that stream_detach() is allowed in it. */
 	void (*authenticated)(void *state, const char *domain, const char *username);
 	/* SASL failed for this name (may be NULL); for the log. */
 	void (*refused)(void *state, const char *username, const char *mechanism, const char *why);
-	/* An iq before login (XEP-0077): take it (true), or let the stream refuse it. Owns the arena if
-	 * it takes it. */
+	/* An iq before login (XEP-0077): take it (true), or let the stream refuse it. Owns the
+	 * arena if it takes it. */
 	bool (*early_iq)(void *state, struct arena *arena, struct element *iq);
 	/* Resource binding (RFC 6120 section 7), `resource` prepared or NULL: make one. Answer with
 	 * stream_bound() or stream_bind_failed(), now or later. */
 	void (*bind)(void *state, const char *resource);
-	/* A stanza of a bound stream (message, presence, iq; the owner checks the rest). Arena and element
-	 * are the owner's. `sequence` counts handled stanzas with XEP-0198, from 1; 0 when it is not
-	 * enabled: settle it with stream_settled(). */
-	void (*stanza)(void *state, struct arena *arena, struct element *element, uint32_t sequence);
-	/* A stanza that was sent with this token has been acknowledged (XEP-0198), or written to the
-	 * socket where that is not enabled. Once for each token, in order. */
+	/* A stanza of a bound stream (message, presence, iq; the owner checks the rest). Arena and
+	 * element are the owner's. `sequence` counts handled stanzas with XEP-0198, from 1; 0 when
+	 * it is not enabled: settle it with stream_settled(). */
+	void (*stanza)(
+	    void *state, struct arena *arena, struct element *element, uint32_t sequence);
+	/* A stanza that was sent with this token has been acknowledged (XEP-0198), or written to
+	 * the socket where that is not enabled. Once for each token, in order. */
 	void (*delivered)(void *state, void *token);
 	/* The stream is over; called once, last, from the loop. Tokens that were not delivered come
-	 * first, in order, each by `lost`. Afterwards the owner frees the stream: allowed in here. */
+	 * first, in order, each by `lost`. Afterwards the owner frees the stream: allowed in here.
+	 */
 	void (*lost)(void *state, void *token);
 	void (*closed)(void *state, const char *why);
 };
 
-/* Takes the transport. `direct_tls`: TLS comes first (XEP-0368). The log gets the field stream=... */
+/* Takes the transport. `direct_tls`: TLS comes first (XEP-0368). The log gets the field stream=...
+ */
 struct stream *stream_new(struct transport *transport, bool direct_tls,
     const struct stream_settings *settings, const struct stream_events *events, void *state);
 /* Frees it; what was not delivered is not reported any more. Accepts a pointer to NULL. */
@@ -112,7 +121,9 @@ void stream_free(struct stream **stream);
 void stream_set_settings(struct stream *stream, const struct stream_settings *settings);
 
 /* Answers `credentials`: rc RC_OK with keys (either may be NULL where the account has none), or
- * RC_ITEM_NOT_FOUND (unknown), RC_NOT_ALLOWED (disabled), or a wait error: temporary-auth-failure. */
+ * RC_ITEM_NOT_FOUND (unknown: told apart from a wrong password by nothing, not even by time),
+ * RC_NOT_ALLOWED (disabled: with keys, only who knows the password learns that; without,
+ * everybody), or anything else: temporary-auth-failure. */
 void stream_credentials(struct stream *stream, enum rc rc, const struct scram_keys *sha1,
     const struct scram_keys *sha256);
 /* Moving to another worker, between `authenticated` and stream_restart(). */
@@ -121,11 +132,12 @@ void stream_restart(struct stream *stream);
 void stream_bound(struct stream *stream, const struct jid *jid);
 void stream_bind_failed(struct stream *stream, enum rc rc);
 
-/* Sends a stanza; refs it if it must. `to` NULL: the stanza's own. A token (may be NULL) is given back
- * by exactly one of `delivered` and `lost`. Bytes leave at the end of the round. */
-void stream_send(struct stream *stream, const struct stanza *stanza, const struct jid *to, void *token);
-/* Everything the stanza `sequence` led to is durable: the h of <a/> may pass it, once all before are
- * settled too. An unsolicited <a/> tells a client that had asked before. */
+/* Sends a stanza; refs it if it must. `to` NULL: the stanza's own. A token (may be NULL) is given
+ * back by exactly one of `delivered` and `lost`. Bytes leave at the end of the round. */
+void stream_send(
+    struct stream *stream, const struct stanza *stanza, const struct jid *to, void *token);
+/* Everything the stanza `sequence` led to is durable: the h of <a/> may pass it, once all before
+ * are settled too. An unsolicited <a/> tells a client that had asked before. */
 void stream_settled(struct stream *stream, uint32_t sequence);
 /* Ends with a stream error; `closed` follows from the loop. `text` may be NULL. */
 void stream_fail(struct stream *stream, enum stream_error error, const char *text);
@@ -136,8 +148,9 @@ void stream_end(struct stream *stream);
 const char *stream_domain(const struct stream *stream);
 bool stream_is_secure(const struct stream *stream);
 bool stream_has_sm(const struct stream *stream);
-/* Whether </stream:stream> or an error was sent or received. */
+/* Whether it has ended, in whatever way: `closed` was called or follows. */
 bool stream_is_over(const struct stream *stream);
+/* Never NULL. */
 struct transport *stream_transport(const struct stream *stream);
 /* The log object of the stream (fields stream=, address=). Lent. */
 struct log *stream_log(const struct stream *stream);

@@ -1,0 +1,122 @@
+/* features.c - what is offered after a stream header (RFC 6120 section 4.3.2). */
+#include "net/transport.h"
+#include "stream/sasl.h"
+#include "stream/stream-private.h"
+#include "xml/element.h"
+#include "xml/parser.h"
+#include "xml/writer.h"
+#include "xmpp/ns.h"
+
+static void add_mechanisms(struct arena *arena, struct element *features, const struct sasl *sasl)
+{
+	struct element *list = NULL;
+	const char *name;
+	size_t cursor = 0;
+
+	while ((name = sasl_offered(sasl, &cursor)) != NULL) {
+		if (list == NULL)
+			list = element_add_new(arena, features, NS_SASL, "mechanisms");
+		element_add_text_child(arena, list, NULL, "mechanism", name);
+	}
+}
+
+/* XEP-0440. */
+static void add_bindings(struct arena *arena, struct element *features, const struct sasl *sasl)
+{
+	struct element *list = NULL;
+	const char *name;
+	size_t cursor = 0;
+
+	while ((name = sasl_offered_binding(sasl, &cursor)) != NULL) {
+		if (list == NULL)
+			list = element_add_new(arena, features, NS_SASL_CB, "sasl-channel-binding");
+		element_set(
+		    arena, element_add_new(arena, list, NULL, "channel-binding"), "type", name);
+	}
+}
+
+static size_t binding_of(void *state, enum binding binding, unsigned char *out)
+{
+	return transport_binding(state, binding, out);
+}
+
+static struct sasl *sasl_for(const struct stream *stream)
+{
+	struct sasl_channel channel = {
+		.domain = stream->domain,
+		.secure = transport_is_secure(stream->transport),
+		.tls_required = stream->settings->tls_required,
+		.allow_plain = stream->settings->allow_plain,
+		.iterations = stream->settings->scram_iterations,
+		.binding = binding_of,
+		.state = stream->transport,
+	};
+
+	return sasl_new(&channel);
+}
+
+/* XEP-0478. Idle streams are not cut: no idle-seconds. */
+static void add_limits(struct arena *arena, struct element *features, size_t max_bytes)
+{
+	struct element *limits = element_add_new(arena, features, NS_LIMITS, "limits");
+
+	element_add_text_child(
+	    arena, limits, NULL, "max-bytes", arena_printf(arena, "%zu", max_bytes));
+}
+
+static void add_before_login(struct stream *stream, struct arena *arena, struct element *features)
+{
+	const struct stream_settings *settings = stream->settings;
+	bool secure = transport_is_secure(stream->transport);
+
+	if (!secure && settings->tls != NULL) {
+		struct element *starttls = element_add_new(arena, features, NS_TLS, "starttls");
+
+		if (settings->tls_required)
+			element_add_new(arena, starttls, NULL, "required");
+	}
+	sasl_free(&stream->login->sasl);
+	stream->login->sasl = sasl_for(stream);
+	add_mechanisms(arena, features, stream->login->sasl);
+	if (secure)
+		add_bindings(arena, features, stream->login->sasl);
+	add_limits(arena, features, settings->before_login.max_bytes);
+	if (secure || !settings->tls_required)
+		stream->events->features(stream->state, arena, features, false);
+	stream->stage = STAGE_LOGIN;
+}
+
+/* RFC 6120 section 7.4; RFC 3921 section 3, which old clients still ask for; XEP-0198. */
+static void add_after_login(struct stream *stream, struct arena *arena, struct element *features)
+{
+	struct element *bind = element_add_new(arena, features, NS_BIND, "bind");
+	struct element *session = element_add_new(arena, features, NS_SESSION, "session");
+
+	element_add_new(arena, bind, NULL, "required");
+	element_add_new(arena, session, NULL, "optional");
+	element_add_new(arena, features, NS_SM, "sm");
+	element_add_new(arena, features, NS_SM2, "sm");
+	add_limits(arena, features, stream->settings->after_login.max_bytes);
+	stream->events->features(stream->state, arena, features, true);
+	stream->stage = STAGE_BIND;
+}
+
+void features_send(struct stream *stream)
+{
+	struct arena *arena = arena_new(0);
+	struct element *features = element_new_lent(arena, NS_STREAM, "features");
+	struct text *out;
+
+	if (stream->login->username == NULL)
+		add_before_login(stream, arena, features);
+	else
+		add_after_login(stream, arena, features);
+	/* Clients look for the prefix, which the writer would not use. */
+	if (stream->stage < STAGE_OVER) {
+		out = stream_output(stream);
+		text_puts(out, "<stream:features>");
+		xml_write_children(out, features, NS_CLIENT);
+		text_puts(out, "</stream:features>");
+	}
+	arena_free(&arena);
+}

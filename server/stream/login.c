@@ -1,0 +1,259 @@
+/* login.c - what comes before login: STARTTLS (RFC 6120 section 5), SASL (section 6), registration,
+ * and the deadlines for all of it. */
+#include <string.h>
+
+#include "net/listener.h"
+#include "net/transport.h"
+#include "loop/timer.h"
+#include "stream/sasl.h"
+#include "stream/stream-private.h"
+#include "xml/element.h"
+#include "xml/parser.h"
+#include "xmpp/ns.h"
+
+#define ALPN "xmpp-client"
+
+/* ---- deadlines */
+
+/* One deadline for everything up to bind, whatever the peer sends; a TLS handshake has a nearer
+ * one. */
+static void deadline_passed(void *state)
+{
+	struct stream *stream = state;
+
+	if (stream->stage == STAGE_SECURING)
+		stream_over(stream, "no TLS in time");
+	else
+		stream_fail(stream, STREAM_CONNECTION_TIMEOUT, "not logged in in time");
+}
+
+static void timer_start(struct stream *stream)
+{
+	struct login *login = stream->login;
+	int64_t left_ms = login->deadline_ms - worker_now_ms();
+
+	if (stream->stage == STAGE_SECURING && left_ms > stream->settings->tls_timeout_ms)
+		left_ms = stream->settings->tls_timeout_ms;
+	if (login->timer == NULL)
+		login->timer = timer_new(deadline_passed, stream);
+	timer_set(login->timer, left_ms > 0 ? (unsigned)left_ms : 0);
+}
+
+void login_start(struct stream *stream)
+{
+	stream->login = mem_alloc_zero(sizeof(*stream->login));
+	stream->login->deadline_ms = worker_now_ms() + stream->settings->login_timeout_ms;
+	timer_start(stream);
+}
+
+void login_resume_deadline(struct stream *stream)
+{
+	timer_start(stream);
+}
+
+void login_stop(struct stream *stream)
+{
+	if (stream->login == NULL)
+		return;
+	timer_free(&stream->login->timer);
+	timer_free(&stream->login->hold);
+}
+
+void login_free(struct stream *stream)
+{
+	struct login *login = stream->login;
+
+	if (login == NULL)
+		return;
+	login_stop(stream);
+	sasl_free(&login->sasl);
+	arena_free(&login->bind_arena);
+	mem_free(login->username);
+	mem_free(login);
+	stream->login = NULL;
+}
+
+/* ---- STARTTLS */
+
+/* Whatever was sent in clear behind <starttls/> is gone with the parser; what comes from now on is
+ * TLS (section 5.3.4). */
+void login_secure(struct stream *stream)
+{
+	bool halted = stream->halted;
+
+	stream_stop_parser(stream);
+	stream_drop_waiting(stream);
+	stream->stage = STAGE_SECURING;
+	timer_start(stream);
+	transport_start_tls(stream->transport, stream->settings->tls, ALPN);
+	if (halted)
+		transport_resume(stream->transport);
+}
+
+/* Section 5.4.2. */
+static void handle_starttls(struct stream *stream, const struct element *element)
+{
+	bool possible = stream->settings->tls != NULL && !transport_is_secure(stream->transport);
+
+	if (!possible) {
+		text_puts(stream_output(stream), "<failure xmlns='" NS_TLS "'/>");
+		stream_end(stream);
+		return;
+	}
+	text_puts(stream_output(stream), "<proceed xmlns='" NS_TLS "'/>");
+	login_secure(stream);
+}
+
+/* ---- SASL */
+
+static void sasl_send(struct stream *stream, const char *name, const char *data)
+{
+	text_printf(stream_output(stream), "<%s xmlns='" NS_SASL "'>%s</%s>", name, data, name);
+}
+
+/* Sections 6.4.5 and 6.4.4; after too many, the end. */
+static void failure_send(struct stream *stream)
+{
+	struct login *login = stream->login;
+
+	text_printf(stream_output(stream), "<failure xmlns='" NS_SASL "'><%s/></failure>",
+	    sasl_failure_name(sasl_failure(login->sasl)));
+	login->failures++;
+	if (login->failures >= stream->settings->max_login_failures)
+		stream_fail(stream, STREAM_POLICY_VIOLATION, "too many failed logins");
+	stream_go_on(stream);
+}
+
+static void hold_ended(void *state)
+{
+	struct stream *stream = state;
+
+	timer_free(&stream->login->hold);
+	failure_send(stream);
+}
+
+/* Guessing is slowed down by address: the answer is held back, and nothing else is read meanwhile.
+ */
+static void handle_failure(struct stream *stream)
+{
+	struct login *login = stream->login;
+	struct address *address = transport_address(stream->transport);
+	unsigned hold_ms = 0;
+
+	stream->events->refused(stream->state, sasl_username(login->sasl),
+	    sasl_mechanism(login->sasl), sasl_why(login->sasl));
+	if (stream->stage != STAGE_LOGIN)
+		return;
+	if (address != NULL && sasl_failure_is_guess(sasl_failure(login->sasl)))
+		hold_ms = address_failed(address);
+	if (hold_ms == 0) {
+		failure_send(stream);
+		return;
+	}
+	stream_wait(stream);
+	login->hold = timer_new(hold_ended, stream);
+	timer_set(login->hold, hold_ms);
+}
+
+/* Section 6.4.6. The owner takes over from the end of the round; until then nothing more is read.
+ */
+static void handle_success(struct stream *stream)
+{
+	struct login *login = stream->login;
+
+	sasl_send(stream, "success", sasl_data(login->sasl));
+	login->username = mem_strdup(sasl_username(login->sasl));
+	sasl_free(&login->sasl);
+	if (transport_address(stream->transport) != NULL)
+		address_authenticated(transport_address(stream->transport));
+	stream_stop_parser(stream);
+	stream_drop_waiting(stream);
+	transport_pause(stream->transport);
+	stream->stage = STAGE_ADMITTED;
+	stream_ask_round(stream);
+}
+
+static void handle_step(struct stream *stream, enum sasl_step step)
+{
+	switch (step) {
+	case SASL_CHALLENGE:
+		sasl_send(stream, "challenge", sasl_data(stream->login->sasl));
+		stream_go_on(stream);
+		return;
+	case SASL_KEYS:
+		stream_wait(stream);
+		stream->events->credentials(
+		    stream->state, stream->domain, sasl_username(stream->login->sasl));
+		return;
+	case SASL_SUCCESS:
+		handle_success(stream);
+		return;
+	case SASL_FAILURE:
+		handle_failure(stream);
+		return;
+	}
+}
+
+void stream_credentials(struct stream *stream, enum rc rc, const struct scram_keys *sha1,
+    const struct scram_keys *sha256)
+{
+	if (stream->stage != STAGE_LOGIN || !stream->busy || stream->login->hold != NULL)
+		return;
+	handle_step(stream, sasl_keys(stream->login->sasl, rc, sha1, sha256));
+}
+
+/* Attributes that nobody knows, as Google's on <auth/>, are ignored. */
+static void handle_sasl(struct stream *stream, const struct element *element)
+{
+	struct sasl *sasl = stream->login->sasl;
+	struct arena *arena = arena_new(0);
+	const char *text = element_text(arena, element);
+	enum sasl_step step;
+
+	if (element_child(element, NULL, NULL) != NULL)
+		step = sasl_malformed(sasl);
+	else if (element_is(element, NULL, "auth"))
+		step = sasl_auth(sasl, element_attribute(element, "mechanism"), text);
+	else if (element_is(element, NULL, "response"))
+		step = sasl_response(sasl, text);
+	else if (element_is(element, NULL, "abort"))
+		step = sasl_abort(sasl);
+	else
+		step = sasl_malformed(sasl);
+	arena_free(&arena);
+	handle_step(stream, step);
+}
+
+/* ---- everything */
+
+/* XEP-0077, if the owner takes it. Stanzas are for who is logged in (section 4.9.3.12). Takes the
+ * arena. */
+static void handle_stanza(struct stream *stream, struct arena *arena, struct element *element)
+{
+	bool allowed = stream_is_secure(stream) || !stream->settings->tls_required;
+
+	if (allowed && element_is(element, NS_CLIENT, "iq") &&
+	    stream->events->early_iq(stream->state, arena, element))
+		return;
+	stream_fail(stream, STREAM_NOT_AUTHORIZED, NULL);
+	arena_free(&arena);
+}
+
+void login_element(struct stream *stream, struct arena *arena, struct element *element)
+{
+	if (is_stanza(element)) {
+		handle_stanza(stream, arena, element);
+		return;
+	}
+	if (element_is(element, NS_TLS, "starttls"))
+		handle_starttls(stream, element);
+	else if (element_is(element, NS_SASL, NULL))
+		handle_sasl(stream, element);
+	else if (is_sm(element))
+		acks_element(stream, element);
+	else if (element_is(element, NS_STREAM, "error"))
+		stream_peer_failed(stream, element);
+	else
+		stream_fail(stream, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+	arena_free(&arena);
+}

@@ -1,0 +1,44 @@
+/* sm.h - the counters of stream management (XEP-0198), both directions, modulo 2^32.
+ * Inbound stanzas are settled in any order; h is how far all of them are. */
+#ifndef GODWIT_STREAM_SM_H
+#define GODWIT_STREAM_SM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sm {
+	const char *ns; /* the version that was enabled; constant */
+
+	uint32_t received; /* stanzas that came in */
+	uint32_t handled;  /* h: these and all before are settled */
+	uint32_t asked;    /* `received` when the peer last asked and was told less */
+	bool owes;         /* the peer is to be told when h moves on */
+	bool tell;         /* it has moved */
+	/* A ring of bits behind `handled`, by sequence: settled out of turn. */
+	uint64_t *bits; /* NULL: the one word below */
+	uint64_t word;
+	uint32_t capacity; /* in bits, a power of two */
+
+	uint32_t sent;  /* stanzas that went out */
+	uint32_t acked; /* the last h of the peer's */
+	bool requested; /* an <r/> is not answered yet */
+	int64_t requested_ms;
+};
+
+struct sm *sm_new(const char *ns);
+/* Accepts a pointer to NULL, leaves NULL. */
+void sm_free(struct sm **sm);
+
+/* Counts an inbound stanza and returns its sequence: from 1; one in 2^32 has 0, which stands for
+ * none, and counts as settled. */
+uint32_t sm_receive(struct sm *sm);
+/* What is no sequence of an unsettled stanza is ignored. */
+void sm_settle(struct sm *sm, uint32_t sequence);
+/* The peer asks: notes whether it is to be told more later. */
+void sm_asked(struct sm *sm);
+/* It was told h. */
+void sm_told(struct sm *sm);
+/* Takes an h of the peer's; false if it has not been sent so many stanzas. */
+bool sm_acknowledge(struct sm *sm, uint32_t h);
+
+#endif

@@ -1,0 +1,126 @@
+/* stanzas.c - stanzas of a bound stream, in and out. */
+#include "stream/stream-private.h"
+
+#include "xml/element.h"
+#include "xml/writer.h"
+#include "xmpp/ns.h"
+#include "xmpp/stanza.h"
+
+bool is_stanza(const struct element *element)
+{
+	return element_is(element, NS_CLIENT, "message") ||
+	       element_is(element, NS_CLIENT, "presence") || element_is(element, NS_CLIENT, "iq");
+}
+
+/* RFC 6120 section 4.7.4: the language of the stream is that of its stanzas. Takes the arena. */
+static void stanza_receive(struct stream *stream, struct arena *arena, struct element *element)
+{
+	uint32_t sequence = stream->sm == NULL ? 0 : sm_receive(stream->sm);
+
+	if (bind_answers(stream, element)) {
+		stream_settled(stream, sequence);
+		arena_free(&arena);
+		return;
+	}
+	if (stream->lang != NULL && element_attribute_ns(element, XML_NS, "lang") == NULL)
+		element_set_lang(arena, element, stream->lang);
+	stream->events->stanza(stream->state, arena, element, sequence);
+}
+
+void stanzas_element(struct stream *stream, struct arena *arena, struct element *element)
+{
+	if (is_stanza(element)) {
+		stanza_receive(stream, arena, element);
+		return;
+	}
+	if (is_sm(element))
+		acks_element(stream, element);
+	else if (element_is(element, NS_STREAM, "error"))
+		stream_peer_failed(stream, element);
+	else
+		stream_fail(stream, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+	arena_free(&arena);
+}
+
+void stream_settled(struct stream *stream, uint32_t sequence)
+{
+	if (stream->sm == NULL || sequence == 0)
+		return;
+	sm_settle(stream->sm, sequence);
+	if (stream->sm->tell && stream->stage == STAGE_BOUND)
+		stream_ask_round(stream);
+}
+
+/* ---- out */
+
+/* A stanza of so many bytes was queued. */
+static void stanza_sent(struct stream *stream, void *token, size_t bytes)
+{
+	if (stream->sm == NULL) {
+		if (token != NULL)
+			tokens_add_plain(&stream->tokens, token);
+		return;
+	}
+	stream->sm->sent++;
+	if (token == NULL)
+		return;
+	tokens_add(&stream->tokens, token, stream->sm->sent, bytes);
+	acks_check_bounds(stream);
+}
+
+void stanzas_send_element(struct stream *stream, const struct element *element)
+{
+	xml_write(stream_output(stream), element, NS_CLIENT);
+	stanza_sent(stream, NULL, 0);
+}
+
+/* What comes when it is too late is lost with the rest. */
+static void send_too_late(struct stream *stream, void *token)
+{
+	if (token == NULL)
+		return;
+	if (stream->stage == STAGE_TOLD)
+		stream->events->lost(stream->state, token);
+	else
+		tokens_add(
+		    &stream->tokens, token, stream->sm == NULL ? 0 : stream->sm->sent + 1, 0);
+}
+
+void stream_send(
+    struct stream *stream, const struct stanza *stanza, const struct jid *to, void *token)
+{
+	struct text *out;
+	size_t before;
+
+	if (stream->stage >= STAGE_OVER) {
+		send_too_late(stream, token);
+		return;
+	}
+	out = stream_output(stream);
+	before = out->length;
+	if (to == NULL)
+		stanza_write(out, stanza);
+	else
+		stanza_write_to(out, stanza, to);
+	stanza_sent(stream, token, out->length - before);
+}
+
+/* Tokens that the owner adds meanwhile are not among those that were written. */
+void stanzas_written(struct stream *stream)
+{
+	void *token;
+
+	for (uint32_t left = stream->tokens.plain; left > 0; left--) {
+		token = tokens_take_plain(&stream->tokens);
+		if (token != NULL)
+			stream->events->delivered(stream->state, token);
+	}
+}
+
+void stanzas_acknowledged(struct stream *stream, uint32_t h)
+{
+	void *token;
+
+	while ((token = tokens_take_covered(&stream->tokens, h)) != NULL)
+		stream->events->delivered(stream->state, token);
+}

@@ -1,0 +1,167 @@
+/* stream-private.h - the inside of a stream, shared by the files that make it up: stream.c (life,
+ * bytes in, rounds), end.c (errors and ends), header.c, features.c, login.c, bind.c, stanzas.c,
+ * acks.c, rest.c.
+ *
+ * A stream goes through its stages in order, from STAGE_HEADER again after TLS and after SASL. Each
+ * first-level child goes to the function of the stage. While an answer of the owner's is awaited
+ * the stream is busy: nothing is read, and what came in the same piece as the request waits its
+ * turn. */
+#ifndef GODWIT_STREAM_STREAM_PRIVATE_H
+#define GODWIT_STREAM_STREAM_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "loop/worker.h"
+#include "stream/sm.h"
+#include "stream/stream.h"
+#include "stream/tokens.h"
+
+struct sasl;
+struct timer;
+
+enum stage {
+	STAGE_HEADER,   /* waits for the peer's stream header */
+	STAGE_SECURING, /* TLS handshake */
+	STAGE_LOGIN,    /* features are sent: STARTTLS, SASL, registration */
+	STAGE_ADMITTED, /* <success/> is sent; the owner goes on with stream_restart() */
+	STAGE_BIND,     /* logged in, features are sent */
+	STAGE_BOUND,
+	STAGE_OVER, /* ended; the owner is told at the end of the round */
+	STAGE_TOLD
+};
+
+/* What a stream needs until it is bound. */
+struct login {
+	struct timer *timer; /* the deadline, or the nearer one of the TLS handshake */
+	int64_t deadline_ms;
+	struct sasl *sasl;
+	struct timer *hold; /* a failure is held back */
+	unsigned failures;
+	char *username; /* SASL has told; prepared */
+	/* A bind request in progress; its id lives in its arena. */
+	struct arena *bind_arena;
+	const char *bind_id;
+};
+
+/* An element that waits, in its own arena. */
+struct waiting {
+	STAILQ_ENTRY(waiting) next;
+	struct arena *arena;
+	struct element *element;
+};
+
+struct stream {
+	struct later later;
+	struct transport *transport;
+	const struct stream_settings *settings;
+	const struct stream_events *events;
+	void *state;
+	struct xml_parser *parser; /* NULL between a stop and the next bytes */
+	struct log *log;
+	char *domain;        /* of the first header */
+	char *lang;          /* the peer's xml:lang, or NULL */
+	struct jid *jid;     /* full, once bound */
+	struct login *login; /* NULL once bound */
+	struct sm *sm;       /* NULL until enabled */
+	const char *why;     /* it ended */
+	struct tokens tokens;
+	STAILQ_HEAD(, waiting) waiting;
+	LIST_ENTRY(stream) restless;
+	uint8_t stage;
+	bool busy;        /* an answer of the owner's is awaited */
+	bool halted;      /* it was; what came in meanwhile is handled first */
+	bool feeding;     /* inside the parser */
+	bool header_sent; /* ours, for the peer's present one */
+	bool peer_ended;  /* after what is waiting comes the end */
+	bool admitted_told;
+	bool detached;
+	bool is_restless; /* in the list of rest.c */
+	bool stirred;     /* bytes came since the last sweep */
+	char id[];
+};
+
+/* ---- stream.c */
+
+/* Where to write; with XEP-0198 the round ends with what is due of it. */
+struct text *stream_output(struct stream *stream);
+/* Asks for the end of the round. */
+void stream_ask_round(struct stream *stream);
+/* Nothing is read, and what is parsed waits, until stream_go_on(). */
+void stream_wait(struct stream *stream);
+void stream_go_on(struct stream *stream);
+/* Both drop what was received and not handled: a new stream follows, or none. */
+void stream_stop_parser(struct stream *stream);
+void stream_drop_waiting(struct stream *stream);
+
+/* ---- end.c */
+
+/* Ends the stream without a word. `why` is constant. */
+void stream_over(struct stream *stream, const char *why);
+/* As stream_fail(), with more elements (constant or escaped XML, or NULL) in the error. */
+void stream_fail_with(
+    struct stream *stream, enum stream_error error, const char *text, const char *more);
+/* The peer has sent its end tag: answers it. */
+void stream_answer_end(struct stream *stream);
+/* The peer has sent <stream:error/>. */
+void stream_peer_failed(struct stream *stream, const struct element *element);
+
+/* ---- header.c */
+
+/* The peer's header: answers it, and sends features. */
+void header_receive(struct stream *stream, const struct element *header);
+/* Sends ours, if it was not sent yet; for errors that come before. */
+void header_send_anyway(struct stream *stream);
+
+/* ---- features.c */
+
+void features_send(struct stream *stream);
+
+/* ---- login.c: these take the arena */
+
+void login_element(struct stream *stream, struct arena *arena, struct element *element);
+void login_secure(struct stream *stream);
+/* Starts the deadline; after a move goes on with what is left of it. */
+void login_start(struct stream *stream);
+void login_resume_deadline(struct stream *stream);
+/* Frees its timers: the end of the stream, or a move. */
+void login_stop(struct stream *stream);
+void login_free(struct stream *stream);
+
+/* ---- bind.c */
+
+void bind_element(struct stream *stream, struct arena *arena, struct element *element);
+/* A bind or session request after bind is answered here (true). */
+bool bind_answers(struct stream *stream, const struct element *iq);
+
+/* ---- stanzas.c */
+
+/* Whether it is a message, a presence or an iq. */
+bool is_stanza(const struct element *element);
+void stanzas_element(struct stream *stream, struct arena *arena, struct element *element);
+/* An iq of the stream itself leaves. */
+void stanzas_send_element(struct stream *stream, const struct element *element);
+/* What was written or acknowledged is told. */
+void stanzas_written(struct stream *stream);
+void stanzas_acknowledged(struct stream *stream, uint32_t h);
+
+/* ---- acks.c */
+
+bool is_sm(const struct element *element);
+void acks_element(struct stream *stream, const struct element *element);
+/* What is due at the end of the round. */
+void acks_round(struct stream *stream);
+/* Ends the stream if the peer leaves too much unacknowledged. */
+void acks_check_bounds(struct stream *stream);
+
+/* ---- rest.c */
+
+/* Bytes were parsed: the parser is given back when no more follow for a second or two. */
+void rest_note(struct stream *stream);
+void rest_forget(struct stream *stream);
+
+#endif
