@@ -6,7 +6,6 @@
 #include "core/config.h"
 #include "core/home.h"
 #include "core/loader.h"
-#include "core/presence.h"
 #include "core/roster.h"
 #include "core/router.h"
 #include "core/session.h"
@@ -391,16 +390,6 @@ bool account_shows_presence_to(const struct account *account, const struct jid *
 bool account_sees_presence_of(const struct account *account, const struct jid *contact)
 {
 	return account_has_subscription(account, contact, SUBSCRIPTION_TO);
-}
-
-void account_hide_from(struct account *account, const struct jid *contact)
-{
-	presence_hide(account, contact);
-}
-
-void account_show_to(struct account *account, const struct jid *contact)
-{
-	presence_show(account, contact);
 }
 
 /* ---- the end of an account ---- */

@@ -212,9 +212,6 @@ struct module {
 	const struct statement *account_load;
 	void (*account_loaded)(struct account *account, const struct store_result *rows);
 	void (*account_free)(void *state);
-	/* Whether the account hides its presence from this contact (a block list): it is then neither
-	 * broadcast nor shown to it. When that changes: account_hide_from(), account_show_to(). */
-	bool (*hides_from)(struct account *account, const struct jid *contact);
 
 	/* A session has sent initial presence; its own broadcast went out already. */
 	void (*session_available)(struct session *session);

@@ -49,6 +49,25 @@ void presence_direct(struct session *session, struct task *task)
 	router_send(task->stanza, task->receipt);
 }
 
+void presence_hide_directed(struct session *session, const struct jid *blocked)
+{
+	struct stanza *unavailable;
+	struct jid *to;
+	size_t cursor = 0;
+
+	if (session->directed == NULL)
+		return;
+	unavailable = stanza_new(PRESENCE_UNAVAILABLE, session->jid, NULL, NULL);
+	while ((to = hash_next(session->directed, &cursor)) != NULL)
+		if (presence_concerns(blocked, to)) {
+			if (session->presence == NULL ||
+			    !account_shows_presence_to(session->account, to))
+				presence_send_to(unavailable, session->jid, to);
+			directed_forget(session, to);
+		}
+	stanza_unref(&unavailable);
+}
+
 void presence_end_directed(
     struct session *session, const struct stanza *unavailable, bool broadcast)
 {

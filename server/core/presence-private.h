@@ -10,12 +10,18 @@ struct session;
 struct stanza;
 
 /* Whether a module hides the account from this contact (a block list). */
-bool presence_is_hidden(struct account *account, const struct jid *contact);
+bool presence_is_hidden(const struct account *account, const struct jid *contact);
 /* Sends a presence to one address, as it would have been sent there. */
 void presence_send_to(const struct stanza *presence, const struct jid *from, const struct jid *to);
 /* Unavailable to those who got directed presence of this session and are not told by the roster
  * (`broadcast`: it was available, so subscribers have been told); forgets them. */
 void presence_end_directed(
     struct session *session, const struct stanza *unavailable, bool broadcast);
+/* Unavailable of this session to those of them that a block of this JID concerns (XEP-0191 section
+ * 5); forgets them. */
+void presence_hide_directed(struct session *session, const struct jid *blocked);
+/* Whether blocking or unblocking the one JID concerns the other: a domain stands for all who are
+ * there, a bare JID for its resources. */
+bool presence_concerns(const struct jid *blocked, const struct jid *jid);
 
 #endif

@@ -12,10 +12,11 @@
 
 /* ---- to whom ---- */
 
-bool presence_is_hidden(struct account *account, const struct jid *contact)
+bool presence_is_hidden(const struct account *account, const struct jid *contact)
 {
 	for (const struct module *const *module = server_modules(); *module != NULL; module++)
-		if ((*module)->hides_from != NULL && (*module)->hides_from(account, contact))
+		if ((*module)->hides_presence != NULL &&
+		    (*module)->hides_presence(account, contact))
 			return true;
 	return false;
 }
