@@ -491,25 +491,6 @@ static bool confuse_parse(cfg_opt_t *options, cfg_flag_t flags, const char *path
 	return false;
 }
 
-bool config_modules(const char *path, struct arena *arena, const char *const **names_out,
-    const char **path_out, const char **error_out)
-{
-	size_t count;
-	cfg_opt_t *options = options_of(top_keys, 0, arena, &count);
-	struct top top;
-	cfg_t *cfg;
-
-	if (!confuse_parse(options, CFGF_IGNORE_UNKNOWN, path, arena, &cfg, error_out))
-		return false;
-	*error_out = section_read(cfg, top_keys, &top, arena);
-	cfg_free(cfg);
-	if (*error_out != NULL)
-		return false;
-	*names_out = top.modules;
-	*path_out = paths_resolve(path, top.module_path, arena);
-	return true;
-}
-
 /* The options of the whole file: our keys, our sections, one section for each module with keys. */
 static cfg_opt_t *all_options(const struct module *const *modules, struct arena *arena)
 {
@@ -538,6 +519,25 @@ static cfg_opt_t *all_options(const struct module *const *modules, struct arena 
 			options[count++] = section;
 	}
 	return options;
+}
+
+bool config_modules(const char *path, struct arena *arena, const char *const **names_out,
+    const char **path_out, const char **error_out)
+{
+	static const struct module *const none[] = { NULL };
+	cfg_opt_t *options = all_options(none, arena);
+	struct top top;
+	cfg_t *cfg;
+
+	if (!confuse_parse(options, CFGF_IGNORE_UNKNOWN, path, arena, &cfg, error_out))
+		return false;
+	*error_out = section_read(cfg, top_keys, &top, arena);
+	cfg_free(cfg);
+	if (*error_out != NULL)
+		return false;
+	*names_out = top.modules;
+	*path_out = paths_resolve(path, top.module_path, arena);
+	return true;
 }
 
 static bool config_load_certificates(
