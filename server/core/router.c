@@ -362,3 +362,8 @@ void router_stop(void)
 		parcel_free(fanout);
 	}
 }
+
+void server_send(const struct stanza *stanza)
+{
+	router_send(stanza, NULL);
+}
