@@ -1,0 +1,113 @@
+/* fuzz_xml.c - the stream parser under arbitrary bytes.
+ * The first byte chooses how the rest is cut into pieces. However it is cut, the same events must
+ * come; each tree that is written must read back as the same tree; and so must each stanza. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/text.h"
+#include "xml/element.h"
+#include "xml/parser.h"
+#include "xml/writer.h"
+#include "xmpp/jid.h"
+#include "xmpp/stanza.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition) ((condition) ? (void)0 : abort())
+
+/* Longer inputs meet the rules for long tags, which depend on how a tag arrives. */
+#define MAX_BYTES 4000
+
+static void check_round_trip(struct arena *arena, const struct element *element)
+{
+	const char *text = element_to_text(arena, element);
+	const struct element *again = element_parse(arena, text, strlen(text));
+
+	REQUIRE(again != NULL);
+	REQUIRE(element_equal(element, again));
+}
+
+/* Takes the arena. */
+static void check_stanza(struct arena *arena, struct element *element)
+{
+	enum rc rc;
+	struct stanza *stanza = stanza_from_element(arena, element, NULL, NULL, &rc), *again;
+	struct arena *texts = arena_new(0);
+	const char *text;
+
+	if (stanza == NULL) {
+		arena_free(&arena);
+		arena_free(&texts);
+		return;
+	}
+	text = stanza_to_text(texts, stanza);
+	again = stanza_parse(text, strlen(text));
+	REQUIRE(again != NULL);
+	REQUIRE(strcmp(stanza_to_text(texts, again), text) == 0);
+	REQUIRE(stanza_type(again) == stanza_type(stanza));
+	REQUIRE(jid_equal(stanza_to(again), stanza_to(stanza)));
+	stanza_unref(&stanza);
+	stanza_unref(&again);
+	arena_free(&texts);
+}
+
+static void seen_opened(void *state, const struct element *header)
+{
+	struct arena *arena = arena_new(0);
+
+	check_round_trip(arena, header);
+	text_puts(state, "open ");
+	xml_write(state, header, NULL);
+	arena_free(&arena);
+}
+
+static void seen_element(void *state, struct arena *arena, struct element *element)
+{
+	check_round_trip(arena, element);
+	text_puts(state, "child ");
+	xml_write(state, element, NULL);
+	check_stanza(arena, element);
+}
+
+static void seen_closed(void *state)
+{
+	text_puts(state, "close ");
+}
+
+/* Reads the bytes in pieces of `step`, resting between if told to, and returns what came of it. */
+static struct text read_pieces(const char *bytes, size_t size, size_t step, int rests)
+{
+	static const struct xml_events events = { seen_opened, seen_element, seen_closed };
+	const struct xml_limits limits = { 262144, 16, 8, 64, 256 };
+	struct text log = { 0 };
+	struct xml_parser *parser = xml_parser_new(&limits, &events, &log);
+	enum xml_error error = XML_OK;
+
+	for (size_t done = 0; done < size; done += step) {
+		error =
+		    xml_parser_feed(parser, bytes + done, size - done < step ? size - done : step);
+		REQUIRE(xml_parser_pending(parser) <= size);
+		if (rests)
+			xml_parser_rest(parser);
+	}
+	text_printf(&log, "error %d", (int)error);
+	xml_parser_free(&parser);
+	return log;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct text whole, pieces;
+
+	if (size < 2 || size > MAX_BYTES)
+		return 0;
+	jid_init();
+	whole = read_pieces((const char *)data + 1, size - 1, size, 0);
+	pieces = read_pieces((const char *)data + 1, size - 1, 1 + data[0] % 32, data[0] & 32);
+	REQUIRE(whole.length == pieces.length);
+	REQUIRE(memcmp(whole.at, pieces.at, whole.length) == 0);
+	text_free(&whole);
+	text_free(&pieces);
+	return 0;
+}
