@@ -32,8 +32,8 @@ struct request {
 	void *answer; /* the driver's, until it is delivered */
 	int64_t asked_ms;
 	size_t bytes;
-	bool alone;    /* the driver's: not to be batched with others */
-	bool answered; /* the driver's: only stays for the order */
+	bool alone;     /* the driver's: not to be batched with others */
+	bool preparing; /* the driver's: its statement is being prepared right before it */
 	unsigned count;
 	struct value values[];
 };

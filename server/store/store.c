@@ -186,6 +186,9 @@ struct store *store_open(const char *database, const char *schema_dir, bool migr
 {
 	if (strncmp(database, "sqlite:", 7) == 0)
 		return sqlite_open(database + 7, schema_dir, migrate, limits, arena, error_out);
+	if (strncmp(database, "postgresql://", 13) == 0 ||
+	    strncmp(database, "postgres://", 11) == 0)
+		return postgresql_open(database, schema_dir, migrate, limits, arena, error_out);
 	/* The text itself may hold a password. */
 	*error_out = "the database is neither \"sqlite:PATH\" nor "
 		     "\"postgresql://USER@HOST/DATABASE\": write one of these";

@@ -1,0 +1,655 @@
+/* test_postgresql.c - the PostgreSQL driver: what all databases must do, and what is its own, above
+ * all when the server goes away. GODWIT_TEST_POSTGRESQL is the URI of a server where databases may
+ * be made; one that is stopped and started again the tests make themselves. */
+#include "database.h"
+#include "loop/timer.h"
+#include "store/postgresql.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char *test_uri;                                 /* of our own database on the server given */
+static char private_dir[] = "/tmp/godwit-test-XXXXXX"; /* of the server of our own */
+static char *private_uri;
+static PGconn *admin; /* beside the store, on test_uri */
+
+/* --- another way in --- */
+
+static char *sql(PGconn *pg, const char *text)
+{
+	static char value[64];
+	PGresult *result = PQexec(pg, text);
+
+	if (!postgresql_is_ok(result))
+		fail_msg("%s: %s", text, PQresultErrorMessage(result));
+	value[0] = '\0';
+	if (PQntuples(result) > 0)
+		snprintf(value, sizeof(value), "%s", PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return value;
+}
+
+static PGconn *connect_to(const char *uri)
+{
+	PGconn *pg = PQconnectdb(uri);
+
+	if (PQstatus(pg) != CONNECTION_OK)
+		fail_msg("%s", PQerrorMessage(pg));
+	sql(pg, "SET client_min_messages = warning");
+	return pg;
+}
+
+/* The URI with another database. */
+static char *uri_with(const char *uri, const char *database)
+{
+	const char *host = strstr(uri, "://") + 3, *query = strchr(host, '?');
+	size_t length = strcspn(host, "/?");
+	struct text text = { 0 };
+
+	text_append(&text, uri, (size_t)(host - uri) + length);
+	text_printf(&text, "/%s%s", database, query == NULL ? "" : query);
+	return text.at;
+}
+
+static char *database_empty(struct arena *arena)
+{
+	sql(admin, "DROP SCHEMA public CASCADE");
+	sql(admin, "CREATE SCHEMA public");
+	return arena_strdup(arena, test_uri);
+}
+
+/* --- a server of our own --- */
+
+static void server(const char *action)
+{
+	struct arena *arena = arena_new(0);
+	const char *top = getenv("top_srcdir");
+	const char *command = arena_printf(arena, "%s/tests/postgres %s %s >/dev/null",
+	    top == NULL ? "." : top, action, private_dir);
+
+	assert_int_equal(system(command), 0);
+	arena_free(&arena);
+}
+
+/* Starts it, and opens an empty database there. */
+static void server_open(struct fixture *fixture, const struct store_limits *limits)
+{
+	char path[64];
+	FILE *file;
+	PGconn *pg;
+
+	server("start");
+	snprintf(path, sizeof(path), "%s/uri", private_dir);
+	file = fopen(path, "r");
+	private_uri = arena_alloc_zero(fixture->arena, 256);
+	assert_non_null(fgets(private_uri, 256, file));
+	fclose(file);
+	private_uri[strcspn(private_uri, "\n")] = '\0';
+	pg = connect_to(private_uri);
+	sql(pg, "DROP SCHEMA IF EXISTS public CASCADE");
+	sql(pg, "CREATE SCHEMA public");
+	PQfinish(pg);
+	fixture->database = private_uri;
+	fixture_open(fixture, limits);
+	user_make("romeo");
+}
+
+static void flag_set(void *state)
+{
+	*(bool *)state = true;
+}
+
+static void wait_ms(unsigned ms)
+{
+	bool done = false;
+	struct timer *timer = timer_new(flag_set, &done);
+
+	timer_set(timer, ms);
+	worker_run_until(worker_current(), &done);
+	timer_free(&timer);
+}
+
+/* Runs the loop until the connection is up, or down; at most 10 s. */
+static void wait_until_up(bool up)
+{
+	for (int i = 0; i < 1000 && store_is_up() != up; i++)
+		wait_ms(10);
+	assert_int_equal(store_is_up(), up);
+}
+
+static const char *jid_text(struct arena *arena, unsigned number)
+{
+	return arena_printf(arena, "jid-%04u", number);
+}
+
+static const struct statement blocked_once =
+    STATEMENT("INSERT INTO blocked_jids (domain, username, jid) VALUES ($1, $2, $3)"
+	      " ON CONFLICT (domain, username, jid) DO NOTHING");
+
+/* --- conversions --- */
+
+static void test_rc(void **state)
+{
+	static const struct {
+		const char *sqlstate;
+		enum rc rc;
+	} cases[] = {
+		{ "23505", RC_CONFLICT },
+		{ "23503", RC_ITEM_NOT_FOUND },
+		{ "23514", RC_POLICY_VIOLATION },
+		{ "23502", RC_POLICY_VIOLATION },
+		{ "22P02", RC_POLICY_VIOLATION },
+		{ "P0001", RC_POLICY_VIOLATION },
+		{ "P0002", RC_INTERNAL_SERVER_ERROR },
+		{ "40001", RC_RESOURCE_CONSTRAINT },
+		{ "40P01", RC_RESOURCE_CONSTRAINT },
+		{ "55P03", RC_RESOURCE_CONSTRAINT },
+		{ "55000", RC_INTERNAL_SERVER_ERROR },
+		{ "57014", RC_RESOURCE_CONSTRAINT },
+		{ "53100", RC_RESOURCE_CONSTRAINT },
+		{ "08006", RC_RESOURCE_CONSTRAINT },
+		{ "25006", RC_RESOURCE_CONSTRAINT },
+		{ "42P01", RC_INTERNAL_SERVER_ERROR },
+		{ NULL, RC_INTERNAL_SERVER_ERROR },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		assert_int_equal(postgresql_rc(cases[i].sqlstate), cases[i].rc);
+}
+
+static void test_uri_shown(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "postgresql://godwit:secret@db.example.org:5433/chat?sslmode=require",
+		    "postgresql://godwit@db.example.org:5433/chat" },
+		{ "postgresql:///chat?host=/run/postgresql&password=secret",
+		    "postgresql:///run/postgresql/chat" },
+		{ "postgres://a,b/chat?user=godwit", "postgresql://godwit@a,b/chat" },
+		{ "postgresql://", "postgresql:///" },
+		{ "postgresql://godwit:sec%ret@host/chat", NULL },
+		{ "postgresql://godwit:secret@host/chat?nonsense=secret", NULL },
+	};
+	struct arena *arena = arena_new(0);
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		char *shown = postgresql_uri_shown(cases[i][0], arena);
+
+		assert_int_equal(shown == NULL, cases[i][1] == NULL);
+		if (shown != NULL)
+			assert_string_equal(shown, cases[i][1]);
+	}
+	arena_free(&arena);
+}
+
+static void test_open_fails(void **state)
+{
+	static const struct {
+		const char *uri, *said;
+	} cases[] = {
+		{ "postgresql://godwit:s3cret@127.0.0.1:1/chat", "127.0.0.1:1/chat" },
+		{ "postgresql://godwit:s3cret@nowhere.invalid/chat", "nowhere.invalid" },
+		{ "postgresql://godwit:s3cret@host:port/chat", "postgresql://" },
+		{ "postgresql://godwit:s3cr%et@host/chat", "%XX" },
+		{ "postgresql://godwit:s3cret@host/chat?s3cret", "not well-formed" },
+	};
+	struct fixture *fixture = *state;
+	const char *schema = schema_dir(fixture->arena), *error;
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		assert_null(store_open(cases[i].uri, schema, true, NULL, fixture->arena, &error));
+		if (strstr(error, cases[i].said) == NULL || strstr(error, "s3cr") != NULL)
+			fail_msg("%s", error);
+	}
+}
+
+static const struct statement blob_make =
+    STATEMENT("CREATE TABLE blobs (number BIGINT PRIMARY KEY, bytes BYTEA)");
+static const struct statement blob_insert = STATEMENT("INSERT INTO blobs VALUES ($1, $2)");
+static const struct statement blob_select = STATEMENT("SELECT bytes FROM blobs WHERE number = $1");
+
+static void blob_take(const struct store_result *result, void *state)
+{
+	struct span bytes = store_blob(result, 0, 0);
+
+	assert_int_equal(bytes.length, 5);
+	assert_memory_equal(bytes.at, "a\0\\\xff'", 5);
+	*(bool *)state = true;
+}
+
+static void test_blob(void **state)
+{
+	bool done = false;
+
+	fixture_open(*state, NULL);
+	ask(&blob_make, NO_PARAMS);
+	assert_int_equal(
+	    ask(&blob_insert, PARAMS(1, param_blob((struct span){ "a\0\\\xff'", 5 }))).rc, RC_OK);
+	store_run(&blob_select, PARAMS(1), blob_take, &done);
+	worker_run_until(worker_current(), &done);
+}
+
+/* --- sessions and batches --- */
+
+static const struct statement setting = STATEMENT("SELECT current_setting($1)");
+
+static void test_settings(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "lock_timeout", "2s" },
+		{ "statement_timeout", "30s" },
+		{ "client_encoding", "UTF8" },
+		{ "synchronous_commit", "on" },
+		{ "application_name", "godwit" },
+		{ "standard_conforming_strings", "on" },
+		{ "godwit.internal", "on" },
+	};
+	struct arena *arena = ((struct fixture *)*state)->arena;
+
+	sql(admin,
+	    arena_printf(arena, "ALTER DATABASE %s SET synchronous_commit = off", PQdb(admin)));
+	fixture_open(*state, NULL);
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		assert_string_equal(ask(&setting, PARAMS(cases[i][0])).text, cases[i][1]);
+	sql(admin, arena_printf(arena, "ALTER DATABASE %s RESET synchronous_commit", PQdb(admin)));
+}
+
+static const struct statement blocked_transaction =
+    STATEMENT("INSERT INTO blocked_jids (domain, username, jid) VALUES ($1, $2, $3) RETURNING "
+	      "txid_current()");
+
+/* Asks `count` writes at once and tells how many transactions they were. */
+static unsigned transactions_count(struct arena *arena, unsigned count, unsigned bad)
+{
+	struct answer *answers = arena_alloc_zero(arena, count * sizeof(*answers));
+	unsigned transactions = 1;
+
+	for (unsigned i = 0; i < count; i++)
+		store_run(&blocked_transaction,
+		    PARAMS(i == bad ? NOBODY : ROMEO, jid_text(arena, i)), answer_take,
+		    &answers[i]);
+	answers_wait(answers, count);
+	for (unsigned i = 1; i < count; i++)
+		transactions += answers[i].number != answers[i - 1].number;
+	sql(admin, "DELETE FROM blocked_jids");
+	return transactions;
+}
+
+static void test_batches(void **state)
+{
+	struct arena *arena = ((struct fixture *)*state)->arena;
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+
+	limits.batch_rows = 40;
+	fixture_open(*state, &limits);
+	user_make("romeo");
+	assert_int_equal(transactions_count(arena, 1, 9999), 1); /* the statement is prepared now */
+	assert_int_equal(transactions_count(arena, 40, 9999), 1);
+	assert_int_equal(transactions_count(arena, 41, 9999), 2);
+	assert_int_equal(transactions_count(arena, 200, 9999), 5);
+	assert_int_equal(transactions_count(arena, 20, 7), 20);
+}
+
+/* A read is answered before the commit of the writes that gather, and sees them; nobody else does.
+ */
+static void test_read_in_batch(void **state)
+{
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+	struct answer first = { 0 }, write = { 0 }, read = { 0 };
+
+	limits.batch_ms = 300;
+	fixture_open(*state, &limits);
+	user_make("romeo");
+	store_run(&blocked_insert, PARAMS(ROMEO, "a"), answer_take, &first);
+	answer_wait(&first);
+	store_run(&blocked_insert, PARAMS(ROMEO, "b"), answer_take, &write);
+	store_run(&blocked_count, PARAMS(ROMEO), answer_take, &read);
+	answer_wait(&read);
+	assert_int_equal(read.number, 2);
+	assert_false(write.done);
+	assert_string_equal(sql(admin, "SELECT count(*) FROM blocked_jids"), "1");
+	answer_wait(&write);
+	assert_string_equal(sql(admin, "SELECT count(*) FROM blocked_jids"), "2");
+}
+
+/* A read in the batch that was answered is not answered again when the batch fails behind it. */
+static void test_read_in_failed_batch(void **state)
+{
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+	struct answer write = { 0 }, read = { 0 }, bad = { 0 }, last = { 0 };
+
+	limits.batch_ms = 100;
+	fixture_open(*state, &limits);
+	user_make("romeo");
+	store_run(&blocked_insert, PARAMS(ROMEO, "b"), answer_take, &write);
+	store_run(&blocked_count, PARAMS(ROMEO), answer_take, &read);
+	answer_wait(&read);
+	store_run(&blocked_insert, PARAMS(NOBODY, "c"), answer_take, &bad);
+	store_run(&blocked_count, PARAMS(ROMEO), answer_take, &last);
+	answer_wait(&last);
+	answer_wait(&bad);
+	answer_wait(&write);
+	assert_int_equal(read.calls, 1);
+	assert_int_equal(write.rc, RC_OK);
+	assert_int_equal(bad.rc, RC_ITEM_NOT_FOUND);
+	assert_int_equal(last.number, 1);
+	assert_int_equal(last.calls, 1);
+}
+
+/* A row that an admin holds: those around it in the batch are not harmed. */
+static void test_lock(void **state)
+{
+	struct answer answers[3] = { 0 };
+
+	fixture_open(*state, NULL);
+	user_make("romeo");
+	ask(&blocked_once, PARAMS(ROMEO, "b"));
+	sql(admin, "BEGIN");
+	sql(admin, "DELETE FROM blocked_jids");
+	store_run(&blocked_once, PARAMS(ROMEO, "a"), answer_take, &answers[0]);
+	store_run(&blocked_once, PARAMS(ROMEO, "b"), answer_take, &answers[1]);
+	store_run(&blocked_once, PARAMS(ROMEO, "c"), answer_take, &answers[2]);
+	answers_wait(answers, COUNT_OF(answers));
+	sql(admin, "ROLLBACK");
+	assert_int_equal(answers[0].rc, RC_OK);
+	assert_int_equal(answers[1].rc, RC_RESOURCE_CONSTRAINT);
+	assert_int_equal(answers[2].rc, RC_OK);
+	assert_int_equal(ask_number(&blocked_count, PARAMS(ROMEO)), 3);
+}
+
+/* Two servers that start on an empty database at once: one takes the steps, the other waits. */
+static void test_start_together(void **state)
+{
+	struct fixture *fixture = *state;
+	pid_t children[3];
+	int status;
+
+	for (size_t i = 0; i < COUNT_OF(children); i++) {
+		const char *error;
+
+		children[i] = fork();
+		if (children[i] == 0)
+			_exit(store_open(fixture->database, schema_dir(fixture->arena), true, NULL,
+				  fixture->arena, &error) == NULL);
+	}
+	for (size_t i = 0; i < COUNT_OF(children); i++) {
+		assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+		assert_int_equal(status, 0);
+	}
+}
+
+/* --- when it goes away --- */
+
+static void crowd_check(const struct answer *answers, unsigned count)
+{
+	answers_wait(answers, count);
+	for (unsigned i = 0; i < count; i++) {
+		assert_int_equal(answers[i].calls, 1);
+		if (answers[i].rc != RC_OK)
+			fail_msg("%u: %s", i, answers[i].text);
+		assert_true(i == 0 || answers[i].turn > answers[i - 1].turn);
+	}
+	assert_int_equal(ask_number(&blocked_count, PARAMS(ROMEO)), count);
+}
+
+/* The backend is ended in the middle of a thousand writes, at one moment after another: each is
+ * answered once, in order, and no row is missing or there twice. */
+static void test_terminate(void **state)
+{
+	struct fixture *fixture = *state;
+	enum { COUNT = 1000, STEP = 50 };
+	struct answer *answers = arena_alloc(fixture->arena, COUNT * sizeof(*answers));
+
+	fixture_open(fixture, NULL);
+	user_make("romeo");
+	for (unsigned moment = STEP; moment < COUNT; moment += 3 * STEP) {
+		memset(answers, 0, COUNT * sizeof(*answers));
+		sql(admin, "DELETE FROM blocked_jids");
+		for (unsigned i = 0; i < COUNT; i++) {
+			store_run(&blocked_once, PARAMS(ROMEO, jid_text(fixture->arena, i)),
+			    answer_take, &answers[i]);
+			if (i % STEP == STEP - 1)
+				wait_ms(1);
+			if (i == moment)
+				sql(admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+					   " WHERE application_name = 'godwit'");
+		}
+		crowd_check(answers, COUNT);
+	}
+}
+
+static unsigned descriptors_count(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	while (readdir(directory) != NULL)
+		count++;
+	closedir(directory);
+	return count;
+}
+
+/* Stopped (or ended hard), and started again, with requests before and meanwhile. */
+static void test_restarts(void **state)
+{
+	struct fixture *fixture = *state;
+	enum { COUNT = 300, ROUNDS = 6 };
+	struct answer *answers = arena_alloc_zero(fixture->arena, COUNT * sizeof(*answers));
+	unsigned asked = 0, before;
+
+	server_open(fixture, NULL);
+	before = descriptors_count();
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (; asked < (round * 2 + 1) * COUNT / (2 * ROUNDS); asked++)
+			store_run(&blocked_once, PARAMS(ROMEO, jid_text(fixture->arena, asked)),
+			    answer_take, &answers[asked]);
+		if (round % 2 == 0)
+			wait_ms(1);
+		server(round % 3 == 2 ? "kill" : "stop");
+		for (; asked < (round + 1) * COUNT / ROUNDS; asked++)
+			store_run(&blocked_once, PARAMS(ROMEO, jid_text(fixture->arena, asked)),
+			    answer_take, &answers[asked]);
+		wait_until_up(false);
+		server("start");
+		wait_until_up(true);
+	}
+	crowd_check(answers, COUNT);
+	assert_int_equal(descriptors_count(), before);
+}
+
+/* While it is away, as many wait as may, and then no more. */
+static void test_waiting_limit_away(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+	struct answer answers[7] = { 0 };
+
+	limits.max_waiting = 5;
+	server_open(fixture, &limits);
+	server("stop");
+	wait_until_up(false);
+	for (unsigned i = 0; i < COUNT_OF(answers); i++)
+		store_run(&blocked_once, PARAMS(ROMEO, jid_text(fixture->arena, i)), answer_take,
+		    &answers[i]);
+	answer_wait(&answers[5]);
+	answer_wait(&answers[6]);
+	assert_int_equal(answers[5].rc, RC_RESOURCE_CONSTRAINT);
+	assert_int_equal(answers[6].rc, RC_RESOURCE_CONSTRAINT);
+	assert_false(answers[4].done);
+	server("start");
+	crowd_check(answers, 5);
+}
+
+static void test_give_up(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+	struct answer early = { 0 }, late = { 0 };
+
+	limits.give_up_ms = 2500;
+	server_open(fixture, &limits);
+	server("stop");
+	store_run(&blocked_once, PARAMS(ROMEO, "early"), answer_take, &early);
+	wait_ms(2300);
+	assert_false(early.done);
+	store_run(&blocked_once, PARAMS(ROMEO, "late"), answer_take, &late);
+	answer_wait(&early);
+	assert_int_equal(early.rc, RC_RESOURCE_CONSTRAINT);
+	assert_false(late.done);
+	server("start");
+	answer_wait(&late);
+	assert_int_equal(late.rc, RC_OK);
+	assert_int_equal(ask_number(&blocked_count, PARAMS(ROMEO)), 1);
+}
+
+struct heart {
+	struct timer *timer;
+	int64_t last_ms, longest_ms;
+};
+
+static void heart_beat(void *state)
+{
+	struct heart *heart = state;
+	int64_t now_ms = worker_now_ms();
+
+	if (now_ms - heart->last_ms > heart->longest_ms)
+		heart->longest_ms = now_ms - heart->last_ms;
+	heart->last_ms = now_ms;
+	timer_set(heart->timer, 10);
+}
+
+/* It accepts and never answers: the loop goes on all the time, requests are given up, and when it
+ * answers again everything works again. */
+static void test_hangs(void **state)
+{
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+	struct heart heart = { 0 };
+	struct answer answers[2] = { 0 };
+
+	limits.give_up_ms = 1500;
+	server_open(*state, &limits);
+	server("pause");
+	heart.timer = timer_new(heart_beat, &heart);
+	wait_ms(1);
+	heart.last_ms = worker_now_ms();
+	heart_beat(&heart);
+	store_run(&blocked_once, PARAMS(ROMEO, "a"), answer_take, &answers[0]);
+	store_run(&blocked_count, PARAMS(ROMEO), answer_take, &answers[1]);
+	answers_wait(answers, COUNT_OF(answers));
+	assert_int_equal(answers[0].rc, RC_RESOURCE_CONSTRAINT);
+	assert_int_equal(answers[1].rc, RC_RESOURCE_CONSTRAINT);
+	assert_false(store_is_up());
+	answers[0] = ask(&blocked_count, PARAMS(ROMEO));
+	assert_int_equal(answers[0].rc, RC_RESOURCE_CONSTRAINT);
+	timer_free(&heart.timer);
+	server("continue");
+	wait_until_up(true);
+	assert_int_equal(ask(&blocked_once, PARAMS(ROMEO, "b")).rc, RC_OK);
+	if (heart.longest_ms > 200)
+		fail_msg("the loop stood still for %d ms", (int)heart.longest_ms);
+}
+
+/* The end of the server does not wait for the database for ever, and nobody is forgotten. */
+static void test_detach_away(void **state)
+{
+	struct fixture *fixture = *state;
+	struct answer answers[3] = { 0 };
+
+	server_open(fixture, NULL);
+	server("stop");
+	for (unsigned i = 0; i < COUNT_OF(answers); i++)
+		store_run(&blocked_once, PARAMS(ROMEO, jid_text(fixture->arena, i)), answer_take,
+		    &answers[i]);
+	fixture_close(fixture);
+	for (unsigned i = 0; i < COUNT_OF(answers); i++) {
+		assert_int_equal(answers[i].calls, 1);
+		assert_int_equal(answers[i].rc, RC_RESOURCE_CONSTRAINT);
+	}
+}
+
+static void test_detach_hangs(void **state)
+{
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+
+	limits.give_up_ms = 500;
+	server_open(*state, &limits);
+	server("pause");
+	store_run(&blocked_once, PARAMS(ROMEO, "a"), NULL, NULL);
+	wait_ms(10);
+	fixture_close(*state);
+	server("continue");
+}
+
+/* Attach and detach at once, while the connection is being made. */
+static void test_detach_early(void **state)
+{
+	struct fixture *fixture = *state;
+
+	for (unsigned ms = 0; ms < 30; ms++) {
+		fixture_open(fixture, NULL);
+		if (ms > 0)
+			wait_ms(ms);
+		fixture_close(fixture);
+	}
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_rc),
+	cmocka_unit_test(test_uri_shown),
+	STORE_TEST(test_open_fails),
+	STORE_TEST(test_blob),
+	STORE_TEST(test_settings),
+	STORE_TEST(test_batches),
+	STORE_TEST(test_read_in_batch),
+	STORE_TEST(test_read_in_failed_batch),
+	STORE_TEST(test_lock),
+	STORE_TEST(test_start_together),
+	STORE_TEST(test_terminate),
+	STORE_TEST(test_detach_early),
+	STORE_TEST(test_restarts),
+	STORE_TEST(test_waiting_limit_away),
+	STORE_TEST(test_give_up),
+	STORE_TEST(test_hangs),
+	STORE_TEST(test_detach_away),
+	STORE_TEST(test_detach_hangs),
+};
+
+static int tests_run(const char *uri)
+{
+	char name[32], statement[64];
+	PGconn *server_pg = connect_to(uri);
+	int failed;
+
+	snprintf(name, sizeof(name), "godwit_test_%d", (int)getpid());
+	snprintf(statement, sizeof(statement), "CREATE DATABASE %s", name);
+	sql(server_pg, statement);
+	test_uri = uri_with(uri, name);
+	admin = connect_to(test_uri);
+	database_make = database_empty;
+	failed = store_tests_run("postgresql", tests, COUNT_OF(tests));
+	PQfinish(admin);
+	snprintf(statement, sizeof(statement), "DROP DATABASE %s WITH (FORCE)", name);
+	sql(server_pg, statement);
+	PQfinish(server_pg);
+	mem_free(test_uri);
+	return failed;
+}
+
+int main(void)
+{
+	const char *uri = getenv("GODWIT_TEST_POSTGRESQL");
+	int failed;
+
+	if (uri == NULL) {
+		puts("1..0 # SKIP GODWIT_TEST_POSTGRESQL is not set");
+		return 0;
+	}
+	if (mkdtemp(private_dir) == NULL)
+		return 1;
+	failed = tests_run(uri);
+	server("remove");
+	return failed;
+}
