@@ -88,6 +88,11 @@ void crypto_finish(void)
 	}
 }
 
+const char *crypto_library(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
+}
+
 size_t digest_bytes(enum digest digest)
 {
 	return digests[digest].bytes;

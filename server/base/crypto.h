@@ -15,6 +15,8 @@ enum digest { DIGEST_SHA1, DIGEST_SHA256 };
 void crypto_init(void);
 /* Frees what crypto_init() fetched, for leak checkers. */
 void crypto_finish(void);
+/* "OpenSSL 3.0.15 3 Sep 2024": what we run with. */
+const char *crypto_library(void);
 
 /* 20 or 32. */
 size_t digest_bytes(enum digest digest);

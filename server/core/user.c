@@ -29,10 +29,10 @@ static const struct statement user_enable =
     STATEMENT("UPDATE users SET disabled = false WHERE domain = $1 AND username = $2");
 static const struct statement users_select =
     STATEMENT("SELECT domain, username, disabled, created_at FROM users"
-	      " ORDER BY domain, username");
+	      " WHERE (domain, username) > ($1, $2) ORDER BY domain, username LIMIT $3");
 static const struct statement users_select_domain =
-    STATEMENT("SELECT domain, username, disabled, created_at FROM users WHERE domain = $1"
-	      " ORDER BY username");
+    STATEMENT("SELECT domain, username, disabled, created_at FROM users"
+	      " WHERE domain = $1 AND username > $2 ORDER BY username LIMIT $3");
 static const struct statement user_select =
     STATEMENT("SELECT domain, username, disabled, created_at FROM users"
 	      " WHERE domain = $1 AND username = $2");
@@ -183,12 +183,15 @@ void user_set_disabled(struct account_key key, bool disabled, store_done *on_don
 	store_run(disabled ? &user_disable : &user_enable, PARAMS(key), on_done, state);
 }
 
-void user_list(const char *domain, store_done *on_done, void *state)
+void user_list(
+    const char *domain, struct account_key after, unsigned limit, store_done *on_done, void *state)
 {
 	if (domain == NULL)
-		store_run(&users_select, NO_PARAMS, on_done, state);
+		store_run(&users_select, PARAMS(after, limit), on_done, state);
 	else
-		store_run(&users_select_domain, PARAMS(domain), on_done, state);
+		store_run(&users_select_domain,
+		    PARAMS(domain, text_equal(domain, after.domain) ? after.username : "", limit),
+		    on_done, state);
 }
 
 void user_show(struct account_key key, store_done *on_done, void *state)

@@ -23,8 +23,10 @@ void user_set_password(struct account_key key, const char *password, unsigned it
     store_done *on_done, void *state);
 void user_delete(struct account_key key, store_done *on_done, void *state);
 void user_set_disabled(struct account_key key, bool disabled, store_done *on_done, void *state);
-/* Rows of (domain, username, disabled, created_at), ordered; `domain` NULL: all. */
-void user_list(const char *domain, store_done *on_done, void *state);
+/* Rows of (domain, username, disabled, created_at), ordered; `domain` NULL: all. At most `limit`,
+ * those behind `after` (domain and username, both "" for the first). */
+void user_list(const char *domain, struct account_key after, unsigned limit, store_done *on_done,
+    void *state);
 /* One row of that. */
 void user_show(struct account_key key, store_done *on_done, void *state);
 

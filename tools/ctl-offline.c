@@ -1,0 +1,94 @@
+/* ctl-offline.c - accounts while no server runs: the tool becomes a small server of one worker,
+ * with the same modules and no listeners, so that what happens is the same. Deleting an account,
+ * for one, tells its contacts. */
+#include "admin/command.h"
+#include "admin/privileges.h"
+#include "base/arena.h"
+#include "core/config.h"
+#include "core/home.h"
+#include "core/hooks.h"
+#include "core/loader.h"
+#include "ctl.h"
+#include "loop/timer.h"
+#include "loop/worker.h"
+#include "store/store.h"
+
+#define REST_STEP_MS 2
+
+/* What waits for the command, then for all that it caused. */
+struct errand {
+	json_t *answer;
+	struct mail behind;
+	struct timer *timer;
+	bool at_rest;
+};
+
+/* Writes and stanzas that the command left behind are on their way still. */
+static void rest_look(void *state)
+{
+	struct errand *errand = state;
+
+	errand->at_rest = home_busy() == 0;
+	if (!errand->at_rest)
+		timer_set(errand->timer, REST_STEP_MS);
+}
+
+/* Behind all mail that the command has posted. */
+static void rest_begin(struct mail *mail)
+{
+	rest_look(CONTAINER_OF(mail, struct errand, behind));
+}
+
+static void command_answered(void *state, json_t *answer)
+{
+	struct errand *errand = state;
+
+	errand->answer = answer;
+	worker_post(worker_current(), &errand->behind, rest_begin);
+}
+
+static json_t *command_run_alone(struct ctl *ctl, const json_t *request, struct worker *worker)
+{
+	struct errand errand = { 0 };
+
+	home_start(ctl->config);
+	errand.timer = timer_new(rest_look, &errand);
+	command_run(request, command_answered, &errand);
+	worker_run_until(worker, &errand.at_rest);
+	timer_free(&errand.timer);
+	return errand.answer;
+}
+
+json_t *ctl_offline(struct ctl *ctl, const json_t *request, const char **error_out)
+{
+	const struct config *config = ctl->config;
+	struct worker *worker;
+	struct store *store;
+	json_t *answer;
+
+	/* Files that the server makes are the server's. */
+	if (!privileges_drop(config->user, ctl->config_path, ctl->arena, error_out))
+		return NULL;
+	store = store_open(
+	    config->database, config->schema, true, &STORE_LIMITS_DEFAULT, ctl->arena, error_out);
+	if (store == NULL)
+		return NULL;
+	hooks_init();
+	if (!loader_start()) {
+		*error_out = "a module refused to start; its reason stands above";
+		store_close(&store);
+		return NULL;
+	}
+	worker = worker_new(0);
+	worker_enter(worker);
+	homes_init(&worker, 1);
+	store_attach(store);
+	answer = command_run_alone(ctl, request, worker);
+	store_detach(store);
+	home_stop();
+	worker_free(&worker);
+	loader_stop();
+	hooks_free();
+	store_close(&store);
+	return answer;
+}
