@@ -234,6 +234,78 @@ static void test_binding(void **state)
 	arena_free(&arena);
 }
 
+/* The client's side: the final message for a password and what the client binds to. */
+static const char *prove(
+    const struct scram *scram, const char *password, const char *binding, size_t binding_length)
+{
+	struct arena *arena = scram->arena;
+	size_t bytes = digest_bytes(scram->digest), header = strlen(scram->gs2_header);
+	unsigned char key[DIGEST_MAX_BYTES], stored[DIGEST_MAX_BYTES], signature[DIGEST_MAX_BYTES];
+	char *bound = arena_alloc(arena, header + binding_length + 1);
+	const char *unproved, *message;
+
+	memcpy(bound, scram->gs2_header, header);
+	memcpy(bound + header, binding, binding_length);
+	unproved = arena_printf(
+	    arena, "c=%s,r=%s", base64_encode(arena, bound, header + binding_length), scram->nonce);
+	message = arena_printf(
+	    arena, "%s,%s,%s", scram->client_first_bare, scram->server_first, unproved);
+	crypto_pbkdf2(scram->digest, password, strlen(password), scram->keys.salt,
+	    scram->keys.salt_length, scram->keys.iterations, key);
+	crypto_hmac(scram->digest, key, bytes, "Client Key", 10, key);
+	crypto_hash(scram->digest, key, bytes, stored);
+	crypto_hmac(scram->digest, stored, bytes, message, strlen(message), signature);
+	for (size_t i = 0; i < bytes; i++)
+		key[i] ^= signature[i];
+	return arena_printf(arena, "%s,p=%s", unproved, base64_encode(arena, key, bytes));
+}
+
+/* Whole exchanges, with each flag. */
+static void test_flags(void **state)
+{
+	static const struct {
+		const char *first;
+		bool plus, plus_offered;
+		const char *password, *client_binding;
+		enum scram_result result;
+	} cases[] = {
+		{ "n,,n=user,r=abc", false, false, "pencil", "", SCRAM_OK },
+		{ "n,,n=user,r=abc", false, true, "pencil", "", SCRAM_OK },
+		{ "n,,n=user,r=abc", false, true, "pen", "", SCRAM_REFUSED },
+		{ "y,,n=user,r=abc", false, false, "pencil", "", SCRAM_OK },
+		{ "n,,n=user,r=abc", false, true, "pencil", "channel", SCRAM_BAD_BINDING },
+		{ "p=tls-unique,,n=user,r=abc", true, true, "pencil", "channel", SCRAM_OK },
+		{ "p=tls-unique,,n=user,r=abc", true, true, "pen", "channel", SCRAM_REFUSED },
+		{ "p=tls-unique,,n=user,r=abc", true, true, "pencil", "chanceI",
+		    SCRAM_BAD_BINDING },
+		{ "p=tls-unique,,n=user,r=abc", true, true, "pencil", "chan", SCRAM_BAD_BINDING },
+		{ "p=tls-unique,,n=user,r=abc", true, true, "pencil", "", SCRAM_BAD_BINDING },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases) * 2; i++) {
+		enum digest digest = i % 2 == 0 ? DIGEST_SHA1 : DIGEST_SHA256;
+		struct arena *arena = arena_new(0);
+		struct scram_keys keys;
+		struct scram scram;
+		const char *message, *final;
+		enum scram_result result;
+
+		scram_keys_make(&keys, digest, "pencil", 7);
+		assert_int_equal(
+		    scram_client_first(&scram, arena, digest, cases[i / 2].plus,
+			cases[i / 2].plus_offered, cases[i / 2].first, strlen(cases[i / 2].first)),
+		    SCRAM_OK);
+		scram_server_first(&scram, &keys, NULL);
+		message = prove(&scram, cases[i / 2].password, cases[i / 2].client_binding,
+		    strlen(cases[i / 2].client_binding));
+		result = scram_client_final(
+		    &scram, message, strlen(message), (const unsigned char *)"channel", 7, &final);
+		if (result != cases[i / 2].result)
+			fail_msg("%zu: %d", i, (int)result);
+		arena_free(&arena);
+	}
+}
+
 /* Each nonce is new. */
 static void test_nonce(void **state)
 {
@@ -259,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_client_first),
 		cmocka_unit_test(test_nul_inside),
 		cmocka_unit_test(test_binding),
+		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_nonce),
 	};
 
