@@ -313,9 +313,10 @@ static bool node_equal(const struct element **a, const struct element **b)
 	return element_is(*a, (*b)->ns, (*b)->name) && attributes_equal(*a, *b);
 }
 
+/* Both walks go down and up together, so they come back to their roots together. */
 bool element_equal(const struct element *a, const struct element *b)
 {
-	const struct element *root = a, *other = b;
+	const struct element *root = a;
 
 	for (;;) {
 		if (!node_equal(&a, &b))
@@ -327,12 +328,12 @@ bool element_equal(const struct element *a, const struct element *b)
 		}
 		if (a->name != NULL && a->first != b->first)
 			return false;
-		while (a != root && b != other && a->next == NULL && b->next == NULL) {
+		while (a != root && a->next == NULL && b->next == NULL) {
 			a = a->parent;
 			b = b->parent;
 		}
-		if (a == root || b == other)
-			return a == root && b == other;
+		if (a == root)
+			return true;
 		if (a->next == NULL || b->next == NULL)
 			return false;
 		a = a->next;

@@ -226,6 +226,7 @@ static size_t wake(struct xml_parser *parser, const char *bytes, size_t length)
 
 enum xml_error xml_parser_feed(struct xml_parser *parser, const char *bytes, size_t length)
 {
+	ASSERT(!parser->busy);
 	if (length == 0 || parser->error != XML_OK || parser->stopped)
 		return parser->error;
 	if (xml_parser_pending(parser) > parser->limits.max_bytes)

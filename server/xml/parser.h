@@ -51,8 +51,8 @@ struct xml_parser *xml_parser_new(
 void xml_parser_free(struct xml_parser **parser);
 /* Takes effect at once; meant for between stanzas. */
 void xml_parser_set_limits(struct xml_parser *parser, const struct xml_limits *limits);
-/* Feeds bytes; calls events as they complete. After an error the parser takes nothing more and
- * returns the same error. */
+/* Feeds bytes; calls events as they complete. Not from inside an event. After an error the parser
+ * takes nothing more and returns the same error. */
 enum xml_error xml_parser_feed(struct xml_parser *parser, const char *bytes, size_t length);
 /* From inside an event: no further event is called, the rest of the bytes is dropped, and feed
  * returns XML_OK; for a stream restart (RFC 6120 section 4.3.3), which makes a new parser. */

@@ -114,6 +114,8 @@ static bool attributes_build(
 	struct attribute **at = &element->attributes;
 	size_t count = parser->declarations;
 
+	if (count > parser->limits.max_attributes)
+		return false;
 	for (; *reported != NULL; reported += 2) {
 		struct name name = name_split(reported[0]);
 
@@ -122,7 +124,7 @@ static bool attributes_build(
 		*at = attribute_build(parser, &name, reported[1]);
 		at = &(*at)->next;
 	}
-	return count <= parser->limits.max_attributes;
+	return true;
 }
 
 /* Makes the element of a start tag; NULL after refusing it. */
