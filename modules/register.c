@@ -4,7 +4,6 @@
 
 #include <stdatomic.h>
 
-#define NS_REGISTER "jabber:iq:register"
 #define HOUR_US INT64_C(3600000000)
 
 struct register_config {

@@ -166,16 +166,13 @@ static void order_count(struct order *order)
 	order->busy = c2s_count() + home_busy();
 }
 
-static void order_detach(struct order *order)
+/* In each worker's thread, after its last round: what waits for the database runs rounds of its own. */
+static void worker_ended(struct worker *worker, void *state)
 {
-	(void)order;
+	(void)worker;
+	(void)state;
 	store_detach(server.store);
 	transport_abandon_all();
-}
-
-static void order_stop(struct order *order)
-{
-	(void)order;
 	home_stop();
 	c2s_stop();
 }
@@ -270,7 +267,7 @@ static void workers_start(void)
 	users_start();
 	address_set_limits(&limits);
 	for (size_t i = 0; i < count; i++)
-		worker_start(server.workers[i], NULL, NULL, NULL);
+		worker_start(server.workers[i], NULL, worker_ended, NULL);
 	workers_do(order_start, server.config);
 	workers_do(order_listen, server.config);
 }
@@ -375,8 +372,6 @@ static void workers_drain(void)
 
 static void workers_stop(void)
 {
-	workers_do(order_detach, NULL);
-	workers_do(order_stop, NULL);
 	users_stop();
 	for (size_t i = 0; i < homes_count(); i++)
 		worker_stop(server.workers[i]);
@@ -472,7 +467,9 @@ static int run(void)
 		return 1;
 	}
 	signals_serve(&signals);
-	/* Asked twice, it does not wait. */
+	/* Ctrl-C a second time does not wait. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
 	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
 	server_stop();
 	server_free();

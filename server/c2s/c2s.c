@@ -173,14 +173,16 @@ static void c2s_early_ended(void *state, enum rc rc)
 	c2s_unref(state);
 }
 
-/* XEP-0077 before login: to the domain, from nobody. */
+/* XEP-0077 before login: to the domain, from nobody. Nothing else is answered to strangers. */
 static bool c2s_early_iq(void *state, struct arena *arena, struct element *element)
 {
 	struct c2s *c2s = state;
 	const struct jid *domain = jid_parse(arena, stream_domain(c2s->stream));
+	struct stanza *iq = NULL;
 	enum rc rc;
-	struct stanza *iq = stanza_from_element(arena, element, NULL, domain, &rc);
 
+	if (element_child(element, NS_REGISTER, "query") != NULL)
+		iq = stanza_from_element(arena, element, NULL, domain, &rc);
 	if (iq == NULL)
 		return false;
 	c2s->references++;

@@ -38,6 +38,13 @@ START_TIMEOUT = 30 * FACTOR
 STOP_TIMEOUT = 20 * FACTOR
 
 _everyone = itertools.count(1)
+_addresses = itertools.count(1)
+
+
+def loopback():
+    """Another address of 127.0.0.0/8 at every call, and in every process."""
+    number = next(_addresses)
+    return f"127.{os.getpid() % 250 + 1}.{number // 250 % 250}.{number % 250 + 2}"
 
 
 def binary(name):
@@ -71,7 +78,6 @@ class Server:
         self.ports = {"c2s": 0, "c2s-tls": 0}
         self.process = None
         self.connections = []
-        self.source = None
         self.contexts = {}
         self.expect_death = False
         atexit.register(self.close)
@@ -102,7 +108,7 @@ class Server:
                  f'schema = "{SOURCE}/schema"',
                  f'module_path = "{BUILD}/modules/.libs"',
                  f'control = "{self.path("control")}"',
-                 f"workers = {self.workers}",
+                 f"workers = {self.workers}", 'user = ""',
                  f"scram_iterations = {self.scram_iterations}",
                  f'log {{ level = "{self.log_level}" format = "text" file = "" }}']
         if self.modules is not None:
@@ -332,8 +338,12 @@ class Server:
         return self.contexts[version, alpn]
 
     def raw(self, *, kind=Connection, listener="c2s", domain=None, name="client", source=None):
-        """A TCP connection on which nothing has been said."""
-        connection = kind(self.ports[listener], source=source or self.source, name=name,
+        """A TCP connection on which nothing has been said.
+
+        Each comes from a loopback address of its own unless `source` names one, so that limits by
+        address are met only by tests that mean to.
+        """
+        connection = kind(self.ports[listener], source=source or loopback(), name=name,
                           domain=domain or self.domains[0], contexts=self.tls_context)
         self.connections.append(connection)
         return connection
