@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/config-outline.h"
 #include "core/module.h"
 #include "net/tls.h"
 
@@ -466,27 +467,57 @@ static const char *config_read(
 
 /* ---- files ---- */
 
-static bool confuse_parse(cfg_opt_t *options, cfg_flag_t flags, const char *path,
-    struct arena *arena, cfg_t **cfg_out, const char **error_out)
+/* The text of a file; NULL, with errno, if it cannot be read. */
+static char *file_read(const char *path, struct arena *arena)
 {
+	FILE *file = fopen(path, "re");
+	struct text text = { 0 };
+	char *copy = NULL;
+	size_t length;
+
+	if (file == NULL)
+		return NULL;
+	do {
+		length = fread(text_reserve(&text, BUFSIZ), 1, BUFSIZ, file);
+		text.length += length;
+	} while (length > 0);
+	if (!ferror(file))
+		copy = arena_strndup(arena, text.at, text.length);
+	text_free(&text);
+	fclose(file);
+	return copy;
+}
+
+/* Parses the file, or only its outline. */
+static bool confuse_parse(cfg_opt_t *options, bool outline, const char *path, struct arena *arena,
+    cfg_t **cfg_out, const char **error_out)
+{
+	char *text = file_read(path, arena);
+	FILE *file;
 	cfg_t *cfg;
 	int result;
 
-	complaint.arena = arena;
-	complaint.message = NULL;
-	cfg = cfg_init(options, flags);
-	cfg_set_error_function(cfg, confuse_complains);
-	errno = 0;
-	result = cfg_parse(cfg, path);
-	*cfg_out = cfg;
-	if (result == CFG_SUCCESS)
-		return true;
-	if (result == CFG_FILE_ERROR)
+	if (text == NULL) {
 		*error_out =
 		    arena_printf(arena, "%s: cannot be read: %s; name another with --config FILE",
 			path, strerror(errno));
-	else
-		*error_out = complaint.message != NULL ? complaint.message : "syntax error";
+		return false;
+	}
+	if (outline)
+		config_outline(text);
+	complaint.arena = arena;
+	complaint.message = NULL;
+	cfg = cfg_init(options, CFGF_NONE);
+	cfg->filename = strdup(path);
+	cfg_set_error_function(cfg, confuse_complains);
+	file = fmemopen(text, strlen(text), "r");
+	result = file == NULL ? CFG_SUCCESS : cfg_parse_fp(cfg, file);
+	if (file != NULL)
+		fclose(file);
+	*cfg_out = cfg;
+	if (result == CFG_SUCCESS)
+		return true;
+	*error_out = complaint.message != NULL ? complaint.message : "syntax error";
 	cfg_free(cfg);
 	return false;
 }
@@ -529,7 +560,7 @@ bool config_modules(const char *path, struct arena *arena, const char *const **n
 	struct top top;
 	cfg_t *cfg;
 
-	if (!confuse_parse(options, CFGF_IGNORE_UNKNOWN, path, arena, &cfg, error_out))
+	if (!confuse_parse(options, true, path, arena, &cfg, error_out))
 		return false;
 	*error_out = section_read(cfg, top_keys, &top, arena);
 	cfg_free(cfg);
@@ -565,7 +596,7 @@ struct config *config_load(const char *path, const struct module *const *modules
 	owner->arena = arena_new(0);
 	atomic_init(&owner->references, 1);
 	config->path = arena_strdup(owner->arena, path);
-	if (!confuse_parse(all_options(modules, arena), CFGF_NONE, path, arena, &cfg, error_out)) {
+	if (!confuse_parse(all_options(modules, arena), false, path, arena, &cfg, error_out)) {
 		config_unref(&config);
 		return NULL;
 	}

@@ -1,0 +1,102 @@
+/* config-outline.c - finds the sections of a text in the syntax of libconfuse: words, quoted
+ * strings, punctuation, and comments of three kinds. */
+#include "core/config-outline.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+static char *line_end(char *at)
+{
+	return at + strcspn(at, "\n");
+}
+
+static char *quote_end(char *at)
+{
+	char quote = *at++;
+
+	while (*at != '\0' && *at != quote)
+		at += at[0] == '\\' && at[1] != '\0' ? 2 : 1;
+	return *at == '\0' ? at : at + 1;
+}
+
+static char *comment_end(char *at)
+{
+	char *end;
+
+	if (*at == '#' || at[1] == '/')
+		return line_end(at);
+	end = strstr(at + 2, "*/");
+	return end == NULL ? at + strlen(at) : end + 2;
+}
+
+static char *blank_end(char *at)
+{
+	for (;;) {
+		at += strspn(at, " \t\r\n");
+		if (*at != '#' && !(*at == '/' && (at[1] == '/' || at[1] == '*')))
+			return at;
+		at = comment_end(at);
+	}
+}
+
+/* The token that begins here, which is not blank. */
+static char *token_end(char *at)
+{
+	size_t word = strcspn(at, " \t\r\n#\"'{}()=+,");
+
+	if (*at == '"' || *at == '\'')
+		return quote_end(at);
+	return at + (word > 0 ? word : *at != '\0');
+}
+
+/* Behind the '}' that belongs to the '{' here; NULL if there is none. */
+static char *braces_end(char *at)
+{
+	size_t depth = 0;
+
+	for (at = blank_end(at); *at != '\0'; at = blank_end(token_end(at))) {
+		depth += *at == '{';
+		depth -= *at == '}';
+		if (depth == 0)
+			return at + 1;
+	}
+	return NULL;
+}
+
+static void overwrite(char *from, const char *to)
+{
+	for (; from < to; from++)
+		if (*from != '\n')
+			*from = ' ';
+}
+
+/* Where the section begins whose '{' comes behind these tokens, the last first: at its name, which
+ * may have a title behind it. What stands before the name is no '=', which would make that a value.
+ */
+static char *section_start(char *const before[3])
+{
+	bool has_title =
+	    *before[1] != '\0' && *before[1] != '=' && *before[1] != '{' && *before[2] != '=';
+
+	return has_title ? before[1] : before[0];
+}
+
+void config_outline(char *text)
+{
+	char nothing[] = "", *before[3] = { nothing, nothing, nothing };
+	char *at, *end;
+
+	for (at = blank_end(text); *at != '\0'; at = blank_end(end)) {
+		end = *at == '{' ? braces_end(at) : token_end(at);
+		if (end == NULL)
+			return;
+		if (*at == '{' && *before[0] != '=') {
+			overwrite(section_start(before), end);
+			before[0] = before[1] = nothing;
+			at = nothing;
+		}
+		before[2] = before[1];
+		before[1] = before[0];
+		before[0] = at;
+	}
+}
