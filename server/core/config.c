@@ -134,6 +134,7 @@ struct config_owner {
 /* Its error callback has no argument of ours. The first message is the one that helps. */
 static _Thread_local struct {
 	struct arena *arena;
+	const char *path;
 	const char *message;
 } complaint;
 
@@ -145,8 +146,9 @@ __attribute__((format(printf, 2, 0))) static void confuse_complains(
 	if (complaint.message != NULL)
 		return;
 	text = arena_vprintf(complaint.arena, format, arguments);
-	if (cfg != NULL && cfg->filename != NULL && cfg->line > 0)
-		text = arena_printf(complaint.arena, "%s:%d: %s", cfg->filename, cfg->line, text);
+	/* A section knows its line but not its file. */
+	if (cfg != NULL && cfg->line > 0)
+		text = arena_printf(complaint.arena, "%s:%d: %s", complaint.path, cfg->line, text);
 	if (strstr(text, "no such option") != NULL)
 		text =
 		    arena_printf(complaint.arena, "%s; godwit.conf(5) lists what there is", text);
@@ -506,9 +508,9 @@ static bool confuse_parse(cfg_opt_t *options, bool outline, const char *path, st
 	if (outline)
 		config_outline(text);
 	complaint.arena = arena;
+	complaint.path = path;
 	complaint.message = NULL;
 	cfg = cfg_init(options, CFGF_NONE);
-	cfg->filename = strdup(path);
 	cfg_set_error_function(cfg, confuse_complains);
 	file = fmemopen(text, strlen(text), "r");
 	result = file == NULL ? CFG_SUCCESS : cfg_parse_fp(cfg, file);
