@@ -161,8 +161,7 @@ def _(romeo):
 @test("RFC 5802 5.1: messages that are not SCRAM's")
 def _(romeo):
     for first in (b"", b"n", b"n,,", b"n,,n=", b"n,,r=x", b"n,,n=a", b"x,,n=a,r=b", b"n,,r=b,n=a",
-                  b"n,,n=a=zz,r=b", b"n,b=c,n=a,r=b", b"\0\0\0", b"n,,n=\xff\xfe,r=b",
-                  b"n,,n=a,r=" + b"x" * 5000):
+                  b"n,,n=a=zz,r=b", b"n,b=c,n=a,r=b", b"\0\0\0", b"n,,n=\xff\xfe,r=b"):
         connection = romeo.connect()
         connection.auth("SCRAM-SHA-256", first)
         connection.expect_sasl_failure("malformed-request|not-authorized|invalid-authzid")
@@ -256,9 +255,7 @@ def _(romeo):
 
 @test("RFC 6120 6.5.2: a disabled account")
 def _(server, romeo):
-    server.sql(f"UPDATE users SET disabled = 1 WHERE username = '{romeo.username}'"
-               if server.database.uri.startswith("sqlite") else
-               f"UPDATE users SET disabled = TRUE WHERE username = '{romeo.username}'")
+    server.sql(f"UPDATE users SET disabled = true WHERE username = '{romeo.username}'")
     for mechanism in ("SCRAM-SHA-256", "PLAIN"):
         connection = romeo.connect()
         refuse(connection.sasl(mechanism, romeo.username, romeo.password),
@@ -431,7 +428,7 @@ def _(server, romeo):
     mark = server.log_mark()
     connection = romeo.connect()
     refuse(connection.sasl("PLAIN", romeo.username, "wrong"))
-    line = server.wait_log(server.source.replace(".", r"\."), since=mark)
+    line = server.wait_log(connection.source.replace(".", r"\."), since=mark)
     if "wrong" in line.replace("wrong password", ""):
         raise Failure(f"the password is in the log: {line}")
 

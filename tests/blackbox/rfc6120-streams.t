@@ -401,7 +401,7 @@ def _():
         server.process.terminate()
         for client in clients:
             client.expect_stream_error("system-shutdown")
-        server.stop()
+        server.wait_stopped()
 
 
 @test("RFC 6120 4.9.3.22 and 11.6: an encoding that is not UTF-8")

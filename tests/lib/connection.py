@@ -39,6 +39,7 @@ class Connection:
     def __init__(self, port, *, address="127.0.0.1", source=None, name="client", domain="example.org",
                  contexts=None):
         self.name = name
+        self.source = source
         self.domain = domain
         self.contexts = contexts
         self.transcript = []

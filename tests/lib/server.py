@@ -178,10 +178,14 @@ class Server:
 
     def stop(self, expected=0):
         """SIGTERM, and checks that it ends well and in time, without a sanitizer report."""
-        if self.process is None:
-            return
         if self.running():
             self.process.send_signal(signal.SIGTERM)
+        self.wait_stopped(expected)
+
+    def wait_stopped(self, expected=0):
+        """The second half of stop(), for who has ended the server in another way."""
+        if self.process is None:
+            return
         try:
             status = self.process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:

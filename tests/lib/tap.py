@@ -19,7 +19,6 @@ TEST_TIMEOUT = 30
 LOG_LINES = 25
 
 _tests = []
-_addresses = iter(range(2, 250 * 250))
 
 
 class Skip(Exception):
@@ -109,7 +108,8 @@ class _Runner:
         mark = server.log_mark() if server else 0
         started = time.monotonic()
         try:
-            self.prepare()
+            if server and not server.running():
+                server.start()
             signal.setitimer(signal.ITIMER_REAL, one.timeout)
             try:
                 one.function(**one.arguments(server))
@@ -127,15 +127,6 @@ class _Runner:
             for connection in server.connections:
                 connection.close()
             server.connections.clear()
-
-    def prepare(self):
-        """A server that runs, and an address of our own for the limits that count by address."""
-        if not self.server:
-            return
-        if not self.server.running():
-            self.server.start()
-        number = next(_addresses)
-        self.server.source = f"127.{os.getpid() % 200 + 1}.{number // 250}.{number % 250 + 1}"
 
     def describe(self, error, took, mark):
         parts = [f"{type(error).__name__} after {took:.2f} s: {error}"]
