@@ -118,7 +118,7 @@ bool scram_keys_parse(const char *text, struct scram_keys *keys_out)
 	bool good;
 
 	memset(keys_out, 0, sizeof(*keys_out));
-	good = keys_read(arena, text, keys_out);
+	good = text != NULL && keys_read(arena, text, keys_out);
 	arena_free(&arena);
 	return good;
 }

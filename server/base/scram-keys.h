@@ -28,7 +28,7 @@ void scram_keys_make(
     struct scram_keys *keys_out, enum digest digest, const char *password, unsigned iterations);
 /* "SCRAM-SHA-256$4096:SALT$STORED:SERVER", as PostgreSQL writes it. */
 char *scram_keys_format(struct arena *arena, const struct scram_keys *keys);
-/* Reads that; false if it is anything else. */
+/* Reads that; false if it is anything else, or NULL: an account without keys of this kind. */
 bool scram_keys_parse(const char *text, struct scram_keys *keys_out);
 /* Keys that no password fits but that look the same at every login of that name (RFC 5802
  * section 5.1: an unknown user must not be told apart); derived from a secret of this process. */

@@ -87,6 +87,8 @@ static void test_parse_refuses(void **state)
 
 	for (size_t i = 0; i < COUNT_OF(wrong); i++)
 		assert_false(scram_keys_parse(wrong[i], &keys));
+	/* An account may lack the keys of one digest. */
+	assert_false(scram_keys_parse(NULL, &keys));
 }
 
 /* An unknown name has the same salt at each login, as a known one has, and one for each digest. */
