@@ -4,18 +4,19 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin/command.h"
+#include "admin/control.h"
 #include "admin/notify.h"
+#include "admin/privileges.h"
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/hash.h"
@@ -45,11 +46,14 @@ static struct {
 	const char *config_path;
 	struct arena *arena; /* of start: messages, ports */
 	struct config *config;
+	struct config
+	    *started; /* the configuration of the start: what needs a restart is of this */
 	struct store *store;
 	struct worker **workers;
 	struct listener **listeners;
 	size_t listening;
-	bool crypto_ready;
+	_Atomic(struct command_errand *) errands; /* reloads asked for by the control socket */
+	const char *control_error;
 } server;
 
 /* Something that every worker does once; whoever asked waits for all. */
@@ -121,6 +125,9 @@ static void order_listen(struct order *order)
 
 	if (worker_index(worker_current()) != 0)
 		return;
+	if (config->control != NULL &&
+	    !control_start(config->control, server.arena, &server.control_error))
+		return;
 	for (size_t i = 0; i < server.listening; i++)
 		listener_start(server.listeners[i], server.workers, homes_count(), c2s_accept,
 		    config->listens[i].kind == LISTEN_C2S_TLS ? &server : NULL);
@@ -151,6 +158,7 @@ static void order_close(struct order *order)
 	(void)order;
 	if (worker_index(worker_current()) != 0)
 		return;
+	control_stop();
 	for (size_t i = 0; i < server.listening; i++)
 		listener_free(&server.listeners[i]);
 }
@@ -166,7 +174,8 @@ static void order_count(struct order *order)
 	order->busy = c2s_count() + home_busy();
 }
 
-/* In each worker's thread, after its last round: what waits for the database runs rounds of its own. */
+/* In each worker's thread, after its last round: what waits for the database runs rounds of its
+ * own. */
 static void worker_ended(struct worker *worker, void *state)
 {
 	(void)worker;
@@ -196,7 +205,7 @@ static bool modules_load(const char **error_out)
 
 static bool listeners_bind(const char **error_out)
 {
-	const struct config *config = server.config;
+	const struct config *config = server.started;
 
 	server.listeners = mem_alloc_zero((config->listen_count + 1) * sizeof *server.listeners);
 	for (size_t i = 0; i < config->listen_count; i++) {
@@ -206,31 +215,6 @@ static bool listeners_bind(const char **error_out)
 			return false;
 		server.listening++;
 	}
-	return true;
-}
-
-/* After what needs root (ports below 1024, certificates) and before any byte of a stranger. */
-static bool privileges_drop(const char **error_out)
-{
-	const char *name = server.config->user;
-	struct passwd *user;
-
-	if (geteuid() != 0 || *name == '\0')
-		return true;
-	user = getpwnam(name);
-	if (user == NULL) {
-		*error_out = arena_printf(server.arena,
-		    "there is no user \"%s\" to become; make one (useradd --system %s), or set "
-		    "\"user\" in %s",
-		    name, name, server.config_path);
-		return false;
-	}
-	if (setgroups(0, NULL) != 0 || setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0) {
-		*error_out = arena_printf(
-		    server.arena, "cannot become user \"%s\": %s", name, strerror(errno));
-		return false;
-	}
-	prctl(PR_SET_DUMPABLE, 0);
 	return true;
 }
 
@@ -272,10 +256,22 @@ static void workers_start(void)
 	workers_do(order_listen, server.config);
 }
 
+static void workers_stop(void)
+{
+	users_stop();
+	for (size_t i = 0; i < homes_count(); i++)
+		worker_stop(server.workers[i]);
+	for (size_t i = 0; i < homes_count(); i++) {
+		worker_join(server.workers[i]);
+		worker_free(&server.workers[i]);
+	}
+	mem_free(server.workers);
+}
+
 static unsigned port_of(enum listen_kind kind)
 {
 	for (size_t i = 0; i < server.listening; i++)
-		if (server.config->listens[i].kind == kind)
+		if (server.started->listens[i].kind == kind)
 			return listener_port(server.listeners[i]);
 	return 0;
 }
@@ -289,12 +285,59 @@ static void say_ready(void)
 	notify_ready();
 }
 
+/* ---- what the control socket asks for, on the first worker ---- */
+
+static void host_reload(struct command_errand *errand)
+{
+	errand->next = atomic_load(&server.errands);
+	while (!atomic_compare_exchange_weak(&server.errands, &errand->next, errand))
+		;
+	kill(getpid(), SIGHUP);
+}
+
+static void host_stop(void)
+{
+	kill(getpid(), SIGTERM);
+}
+
+static json_t *listeners_describe(void)
+{
+	const struct config *config = server.started;
+	json_t *listeners = json_array();
+
+	for (size_t i = 0; i < config->listen_count; i++)
+		json_array_append_new(listeners,
+		    json_pack("{s:s,s:s,s:i}", "kind",
+			config->listens[i].kind == LISTEN_C2S ? "c2s" : "c2s-tls", "address",
+			config->listens[i].address == NULL ? "*" : config->listens[i].address,
+			"port", (int)listener_port(server.listeners[i])));
+	return listeners;
+}
+
+static void host_describe(json_t *status)
+{
+	json_object_set_new(status, "config", json_string(server.config_path));
+	json_object_set_new(status, "database", json_string(store_version(server.store)));
+	json_object_set_new(status, "schema", json_integer((json_int_t)store_schema(server.store)));
+	json_object_set_new(status, "listeners", listeners_describe());
+}
+
+static const struct command_host command_host_of_server = {
+	.reload = host_reload,
+	.stop = host_stop,
+	.describe = host_describe,
+	.connections = c2s_count,
+};
+
+/* ---- the whole of it ---- */
+
 static bool server_prepare(const char **error_out)
 {
 	if (!modules_load(error_out))
 		return false;
 	server.config =
 	    config_load(server.config_path, server_modules(), true, server.arena, error_out);
+	server.started = server.config == NULL ? NULL : config_ref(server.config);
 	return server.config != NULL;
 }
 
@@ -309,7 +352,10 @@ static bool server_start(void)
 		return start_failed(arena_printf(
 		    server.arena, "log file %s: %s", server.config->log_file, strerror(errno)));
 	descriptors_raise();
-	if (!listeners_bind(&error) || !privileges_drop(&error))
+	if (server.config->control != NULL)
+		control_make_folder(server.config->control, server.config->user);
+	if (!listeners_bind(&error) ||
+	    !privileges_drop(server.config->user, server.config_path, server.arena, &error))
 		return start_failed(error);
 	privileges_report();
 	server.store = store_open(server.config->database, server.config->schema, true,
@@ -319,35 +365,60 @@ static bool server_start(void)
 	hooks_init();
 	if (!loader_start())
 		return start_failed("a module refused to start; its reason stands above");
+	commands_start(&command_host_of_server);
 	workers_start();
+	if (server.control_error != NULL) {
+		workers_stop();
+		return start_failed(server.control_error);
+	}
 	say_ready();
 	return true;
 }
 
 /* ---- reload ---- */
 
-static void server_reload(void)
+/* Whoever had asked before the reload began has the outcome. */
+static void errands_answer(struct command_errand *errand, const char *error, const char *restart)
 {
-	struct arena *arena = arena_new(0);
-	const char *error = NULL, *restart;
-	struct config *config;
+	struct command_errand *next;
 
-	log_reopen();
-	config = config_load(server.config_path, server_modules(), true, arena, &error);
-	if (config == NULL) {
-		log_error(NULL, "reload failed; the configuration in use stays", KV("why", error));
-		arena_free(&arena);
-		return;
+	for (; errand != NULL; errand = next) {
+		next = errand->next;
+		errand->error = error == NULL ? NULL : mem_strdup(error);
+		errand->restart = restart;
+		worker_post(errand->asker, &errand->mail, errand->answered);
 	}
-	restart = config_needs_restart(server.config, config);
+}
+
+/* What is at work becomes this one; a setting that it names only for the next start is told. */
+static const char *config_replace(struct config *config)
+{
+	const char *restart = config_needs_restart(server.started, config);
+
 	if (restart != NULL)
 		log_warning(NULL, "setting takes effect after a restart", KV("setting", restart));
 	log_set_level(config->log_level);
 	workers_do(order_configure, config);
-	/* The old one keeps what cannot change at run time; the new one has the rest. */
 	config_unref(&server.config);
 	server.config = config;
 	log_info(NULL, "reloaded", KV("config", server.config_path));
+	return restart;
+}
+
+static void server_reload(void)
+{
+	struct command_errand *errands = atomic_exchange(&server.errands, NULL);
+	struct arena *arena = arena_new(0);
+	const char *error = NULL, *restart = NULL;
+	struct config *config;
+
+	log_reopen();
+	config = config_load(server.config_path, server_modules(), true, arena, &error);
+	if (config == NULL)
+		log_error(NULL, "reload failed; the configuration in use stays", KV("why", error));
+	else
+		restart = config_replace(config);
+	errands_answer(errands, config == NULL ? error : NULL, restart);
 	arena_free(&arena);
 }
 
@@ -370,18 +441,6 @@ static void workers_drain(void)
 	log_warning(NULL, "some clients or writes did not end in time");
 }
 
-static void workers_stop(void)
-{
-	users_stop();
-	for (size_t i = 0; i < homes_count(); i++)
-		worker_stop(server.workers[i]);
-	for (size_t i = 0; i < homes_count(); i++) {
-		worker_join(server.workers[i]);
-		worker_free(&server.workers[i]);
-	}
-	mem_free(server.workers);
-}
-
 static void server_stop(void)
 {
 	log_info(NULL, "stopping");
@@ -402,6 +461,7 @@ static void server_free(void)
 	store_close(&server.store);
 	hooks_free();
 	config_unref(&server.config);
+	config_unref(&server.started);
 	log_stop();
 	arena_free(&server.arena);
 	crypto_finish();

@@ -47,7 +47,7 @@ static void command_answered(void *state, json_t *answer)
 	worker_post(worker_current(), &errand->behind, rest_begin);
 }
 
-static json_t *command_run_alone(struct ctl *ctl, const json_t *request, struct worker *worker)
+static json_t *command_run_alone(struct ctl *ctl, json_t *request, struct worker *worker)
 {
 	struct errand errand = { 0 };
 
@@ -59,7 +59,7 @@ static json_t *command_run_alone(struct ctl *ctl, const json_t *request, struct 
 	return errand.answer;
 }
 
-json_t *ctl_offline(struct ctl *ctl, const json_t *request, const char **error_out)
+json_t *ctl_offline(struct ctl *ctl, json_t *request, const char **error_out)
 {
 	const struct config *config = ctl->config;
 	struct worker *worker;

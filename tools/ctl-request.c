@@ -121,7 +121,7 @@ static bool request_works_offline(const json_t *request)
 }
 
 /* The answer from wherever it comes; NULL after having said why not. */
-static json_t *request_ask(struct ctl *ctl, const json_t *request, int *status_out)
+static json_t *request_ask(struct ctl *ctl, json_t *request, int *status_out)
 {
 	const char *error = NULL;
 	json_t *answer = NULL;
@@ -135,7 +135,7 @@ static json_t *request_ask(struct ctl *ctl, const json_t *request, int *status_o
 		if (answer == NULL)
 			error = "the server did not answer; its log may say why";
 	} else if (fd == -1 && request_works_offline(request)) {
-		answer = ctl_offline(ctl, request, &error);
+		answer = ctl_offline(ctl, json_incref(request), &error);
 	} else if (fd == -1) {
 		*status_out = CTL_NOT_RUNNING;
 		error = arena_printf(ctl->arena,

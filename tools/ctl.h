@@ -31,9 +31,9 @@ bool ctl_configure(struct ctl *ctl, const char **error_out);
 int ctl_request(struct ctl *ctl, json_t *request, json_t **answer_out);
 /* The same, and prints the answer: as JSON if wanted, else by `print` (may be NULL). */
 int ctl_run(struct ctl *ctl, json_t *request, void (*print)(const json_t *answer));
-/* Runs a command about accounts (lent) without a server. NULL and the reason if the database does
+/* Runs a command about accounts (stolen) without a server. NULL and the reason if the database does
  * not open. */
-json_t *ctl_offline(struct ctl *ctl, const json_t *request, const char **error_out);
+json_t *ctl_offline(struct ctl *ctl, json_t *request, const char **error_out);
 
 /* One line of standard input, or asked for twice without echo if that is a terminal. NULL and the
  * reason. The caller wipes it. */

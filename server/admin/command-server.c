@@ -61,7 +61,8 @@ static void reload_answered(struct mail *mail)
 	char *error = reload->errand.error;
 
 	if (error == NULL)
-		command_succeed(reload->command, NULL);
+		command_succeed(
+		    reload->command, json_pack("{s:s*}", "needs_restart", reload->errand.restart));
 	else
 		command_fail(reload->command, RC_NOT_ACCEPTABLE,
 		    "reload failed, the configuration in use stays: %s", error);
@@ -83,6 +84,7 @@ void command_reload(struct command *command)
 
 void command_stop(struct command *command)
 {
-	command_host()->stop();
+	/* The answer is in the mailbox before the order to close is. */
 	command_succeed(command, NULL);
+	command_host()->stop();
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/crypto.h"
 #include "base/mem.h"
 #include "core/config.h"
 #include "core/home.h"
@@ -61,6 +62,10 @@ json_t *command_refusal(const char *condition, const char *text)
 
 static void command_free(struct command *command)
 {
+	const char *password = command_text(command, "password");
+
+	if (password != NULL)
+		crypto_wipe((char *)(uintptr_t)password, strlen(password));
 	for (size_t i = 0; command->parts != NULL && i < homes_count(); i++)
 		json_decref(command->parts[i].json);
 	mem_free(command->parts);
@@ -154,7 +159,7 @@ static void command_at_home(struct mail *mail)
 	command->run(command);
 }
 
-void command_run(const json_t *request, command_done *done, void *state)
+void command_run(json_t *request, command_done *done, void *state)
 {
 	struct arena *arena = arena_new(0);
 	struct command *command = arena_alloc_zero(arena, sizeof *command);
@@ -163,7 +168,7 @@ void command_run(const json_t *request, command_done *done, void *state)
 
 	command->arena = arena;
 	command->asker = worker_current();
-	command->request = json_deep_copy(request);
+	command->request = request;
 	command->done = done;
 	command->state = state;
 	name = command_text(command, "command");

@@ -18,6 +18,7 @@ struct command_errand {
 	struct worker *asker;
 	void (*answered)(struct mail *mail); /* for worker_post(), once `error` is set */
 	char *error;                         /* on the heap; NULL: it succeeded */
+	const char *restart; /* a setting that only takes effect then, or NULL; constant */
 };
 
 /* What only main.c knows and can do. Lent for the life of the process; members may be NULL where
@@ -37,9 +38,9 @@ typedef void command_done(void *state, json_t *answer);
 
 /* Once, before the first command. */
 void commands_start(const struct command_host *host);
-/* Runs a request (lent, not changed) on the current worker; `done` is called there once, from its
- * loop, never inside the call. */
-void command_run(const json_t *request, command_done *done, void *state);
+/* Runs a request (stolen; a password in it is overwritten in the end) on the current worker; `done`
+ * is called there once, from its loop, never inside the call. */
+void command_run(json_t *request, command_done *done, void *state);
 /* An answer that says why not. */
 json_t *command_refusal(const char *condition, const char *text);
 
