@@ -295,7 +295,7 @@ static enum verdict blocklist_get(struct task *task)
 	const struct block_list *list = block_list(task_account(task));
 
 	if (!task_by_owner(task))
-		return task_fail(task, RC_FORBIDDEN);
+		return PASS;
 	if (!element_is(task_payload(task), NS_BLOCKING, "blocklist"))
 		return task_fail(task, RC_BAD_REQUEST);
 	if (task_session(task) != NULL)
@@ -407,7 +407,7 @@ static void unblock_all_saved(const struct store_result *result, void *state)
 static enum verdict blocking_set(struct task *task)
 {
 	if (!task_by_owner(task))
-		return task_fail(task, RC_FORBIDDEN);
+		return PASS;
 	if (element_is(task_payload(task), NS_BLOCKING, "block"))
 		return block(task);
 	if (element_is(task_payload(task), NS_BLOCKING, "unblock"))

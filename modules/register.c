@@ -35,10 +35,14 @@ static struct account *register_account(struct task *task)
 
 	if (session == NULL)
 		return NULL;
-	if (task_account(task) != NULL)
-		return task_by_owner(task) ? task_account(task) : NULL;
 	return jid_has_domain(session_jid(session), task_domain(task)) ? session_account(session)
 	                                                               : NULL;
+}
+
+/* Nobody registers with an account; it answers as if it did not exist. */
+static bool is_for_other(struct task *task)
+{
+	return task_account(task) != NULL && !task_by_owner(task);
 }
 
 static const char *register_field(struct task *task, const char *name)
@@ -75,6 +79,8 @@ static enum verdict register_get(struct task *task)
 	const struct register_config *config = task_config(task);
 	struct account *account = register_account(task);
 
+	if (is_for_other(task))
+		return PASS;
 	if (account != NULL)
 		return task_reply(
 		    task, register_form(task, jid_node(task_arena(task), account_jid(account))));
@@ -198,6 +204,8 @@ static enum verdict register_set(struct task *task)
 	struct account *account = register_account(task);
 	bool removes = element_child(task_payload(task), NS_REGISTER, "remove") != NULL;
 
+	if (is_for_other(task))
+		return PASS;
 	if (account != NULL)
 		return removes ? register_remove(task, account) : register_change(task, account);
 	if (!register_is_early(task))

@@ -66,8 +66,8 @@ def _(romeo):
 def _(romeo, juliet):
     r, j = romeo.login(), juliet.login()
     j.set(query("<a xmlns='urn:x'>secret</a>"))
-    r.iq_error("get", query("<a xmlns='urn:x'/>"), "forbidden", to=juliet.jid)
-    r.iq_error("set", query("<a xmlns='urn:x'>mine</a>"), "forbidden", to=juliet.jid)
+    r.iq_error("get", query("<a xmlns='urn:x'/>"), "service-unavailable", to=juliet.jid)
+    r.iq_error("set", query("<a xmlns='urn:x'>mine</a>"), "service-unavailable", to=juliet.jid)
     r.iq_error("get", query("<a xmlns='urn:x'/>"), "service-unavailable", to="nobody@example.org")
     expect_stored(j, "<a xmlns='urn:x'/>", "<a xmlns='urn:x'>secret</a>")
 

@@ -62,11 +62,14 @@ def _(romeo, juliet):
             raise Failure("the error repeats the request: " + show(error))
     for username in (juliet.username, "a@b", "nobody"):
         r.iq_error("set", fields(username, "stolen"), "forbidden")
-    for to in (juliet.jid, "example.net"):
-        r.iq_error("set", fields(juliet.username, "stolen"), "not-allowed", to=to)
-        r.iq_error("set", query("<remove/>"), "registration-required", to=to)
+    r.iq_error("set", fields(juliet.username, "stolen"), "not-allowed", to="example.net")
+    r.iq_error("set", query("<remove/>"), "registration-required", to="example.net")
+    r.iq_error("get", query(), "service-unavailable", to="example.net")
+    for to in (juliet.jid, "nobody@example.org"):
+        for inside in ("<remove/>", f"<username>{juliet.username}</username><password>x</password>"):
+            r.iq_error("set", query(inside), "service-unavailable", to=to)
         r.iq_error("get", query(), "service-unavailable", to=to)
-    r.iq_error("set", fields(romeo.username, "\u0007"), "not-acceptable")
+    r.iq_error("set", fields(romeo.username, "\ue000"), "not-acceptable")
     for account in (romeo, juliet):
         if not can_log_in(account, account.password):
             raise Failure("a password has changed")
