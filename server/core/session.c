@@ -152,8 +152,9 @@ static void session_sent_presence(struct session *session, struct task *task)
 			task_fail(task, RC_BAD_REQUEST);
 		return;
 	default:
-		/* RFC 6121 section 4.3: probes are the server's business; an error is passed on. */
-		if (type == PRESENCE_ERROR && has_to)
+		/* RFC 6121 section 4.3: a probe is the server's business, but the contact's server may
+		 * well answer one; an error is passed on. */
+		if (has_to)
 			router_send(presence, task->receipt);
 	}
 }
