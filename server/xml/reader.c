@@ -313,6 +313,15 @@ static void XMLCALL text_seen(void *state, const XML_Char *bytes, int length)
 			refuse(parser, XML_NOT_WELL_FORMED);
 }
 
+/* Between stanzas even an empty one: a rest would forget that it was opened. */
+static void XMLCALL cdata_opened(void *state)
+{
+	struct xml_parser *parser = state;
+
+	if (parser->depth == 0)
+		refuse(parser, XML_NOT_WELL_FORMED);
+}
+
 /* RFC 6120 section 11.1. */
 static void XMLCALL doctype_seen(void *state, const XML_Char *name, const XML_Char *system_id,
     const XML_Char *public_id, int has_internal_subset)
@@ -350,6 +359,7 @@ void reader_attach(struct xml_parser *parser)
 	XML_SetUserData(parser->expat, parser);
 	XML_SetElementHandler(parser->expat, tag_opened, tag_closed);
 	XML_SetCharacterDataHandler(parser->expat, text_seen);
+	XML_SetStartCdataSectionHandler(parser->expat, cdata_opened);
 	XML_SetStartNamespaceDeclHandler(parser->expat, ns_declared);
 	XML_SetStartDoctypeDeclHandler(parser->expat, doctype_seen);
 	XML_SetCommentHandler(parser->expat, comment_seen);

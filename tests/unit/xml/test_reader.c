@@ -141,6 +141,9 @@ static void test_refused(void **state)
 		    OPEN "<iq xmlns='jabber:client'/>\n" NOT_WELL_FORMED },
 		{ CLIENT_HEADER "<iq/><![CDATA[a]]>",
 		    OPEN "<iq xmlns='jabber:client'/>\n" NOT_WELL_FORMED },
+		/* A rest within a section between stanzas once made markup of its text. */
+		{ CLIENT_HEADER "<![CDATA[<a/>", OPEN NOT_WELL_FORMED },
+		{ CLIENT_HEADER "<![CDATA[]]>", OPEN NOT_WELL_FORMED },
 		{ CLIENT_HEADER "<a></b>", OPEN NOT_WELL_FORMED },
 		{ CLIENT_HEADER "<a b='1' b='2'/>", OPEN NOT_WELL_FORMED },
 		{ CLIENT_HEADER "<a xmlns:x='u' xmlns:y='u' x:b='1' y:b='2'/>",
