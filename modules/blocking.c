@@ -160,6 +160,21 @@ static bool is_blocked(const struct account *account, const struct jid *jid)
 
 /* ---- section 3.3: what a block does ---- */
 
+/* The error of section 3.3, with its condition, for a stanza to a blocked JID; NULL if none is due.
+ */
+static struct stanza *blocked_error(const struct stanza *stanza)
+{
+	struct stanza *error = stanza_error(stanza, RC_NOT_ACCEPTABLE, NULL);
+	struct element *element;
+
+	if (error == NULL)
+		return NULL;
+	element = element_child(stanza_element(error), NS_CLIENT, "error");
+	element_set(stanza_arena(error), element, "type", "cancel");
+	element_add_new(stanza_arena(error), element, NS_BLOCKING_ERRORS, "blocked");
+	return error;
+}
+
 /* The error goes to the session itself: routed, it would come from a blocked JID. */
 static enum verdict blocking_outbound(struct task *task)
 {
@@ -168,13 +183,9 @@ static enum verdict blocking_outbound(struct task *task)
 
 	if (!is_blocked(task_account(task), stanza_to(task_stanza(task))))
 		return PASS;
-	error = stanza_error(task_stanza(task), RC_NOT_ACCEPTABLE, NULL);
-	if (error != NULL && session != NULL) {
-		element_add_new(stanza_arena(error),
-		    element_child(stanza_element(error), NS_CLIENT, "error"), NS_BLOCKING_ERRORS,
-		    "blocked");
+	error = blocked_error(task_stanza(task));
+	if (error != NULL && session != NULL)
 		session_send(session, error, NULL);
-	}
 	stanza_unref(&error);
 	return DONE;
 }
