@@ -86,7 +86,6 @@ void hooks_init(void)
 		[STANZA_IQ] = ANY_IQ };
 
 	candidates_add(roster_hooks, NULL);
-	candidates_add(subscription_hooks, NULL);
 	for (const struct module *const *module = server_modules(); *module != NULL; module++)
 		candidates_add((*module)->hooks, *module);
 	if (candidate_count > 0)

@@ -27,8 +27,7 @@ const struct hook_list *hooks_for(
 /* The hooks of MESSAGE_UNDELIVERED or MESSAGE_UNCONFIRMED. */
 const struct hook_list *hooks_of_kind(enum hook_kind kind);
 
-/* The hook tables of the core itself, ended by HOOK_END. */
-extern const struct hook roster_hooks[];       /* roster.c */
-extern const struct hook subscription_hooks[]; /* subscription.c */
+/* The hooks of the core itself, ended by HOOK_END. */
+extern const struct hook roster_hooks[]; /* roster-iq.c */
 
 #endif

@@ -9,7 +9,6 @@
 #include "core/account.h"
 #include "core/config.h"
 #include "core/home.h"
-#include "core/hooks.h"
 #include "core/presence.h"
 #include "core/roster.h"
 #include "core/roster-write.h"
@@ -26,8 +25,6 @@ struct move {
 	struct subscription_state before;
 	struct subscription_step step;
 };
-
-const struct hook subscription_hooks[] = { HOOK_END };
 
 /* ---- the roster ---- */
 
