@@ -258,7 +258,7 @@ static void test_reload(void **state)
 	settle();
 	assert_int_equal(roster_size(orchard.session->account), 3);
 	hears(&orchard, PUSH(ORCHARD, "<item jid='paris@example.org' name='Paris' "
-	                              "subscription='none'/>") "\n<iq to='" ORCHARD
+				      "subscription='none'/>") "\n<iq to='" ORCHARD
 							       "' id='set' type='result'/>");
 	client_logout(&orchard);
 }
