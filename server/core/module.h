@@ -90,7 +90,7 @@ const char *task_domain(struct task *task);
 /* The number under which a message is kept (MESSAGE_UNDELIVERED, MESSAGE_UNCONFIRMED): ascending in
  * the order of arrival, unique in the database. Made when first asked for, so it may also be asked for
  * in an ANY_MESSAGE hook TO_ACCOUNT that keeps the message itself. */
-int64_t task_message_id(const struct task *task);
+int64_t task_message_id(struct task *task);
 void task_set_message_id(struct task *task, int64_t id);
 
 /* Keeps the task, and the sender's acknowledgement, until task_reply(), task_fail() or task_finish()

@@ -209,8 +209,10 @@ const char *task_domain(struct task *task)
 	return jid == NULL ? NULL : jid_domain(task_arena(task), jid);
 }
 
-int64_t task_message_id(const struct task *task)
+int64_t task_message_id(struct task *task)
 {
+	if (task->message_id == 0)
+		task->message_id = home_next_id();
 	return task->message_id;
 }
 
