@@ -159,8 +159,35 @@ static size_t contexts_make(struct tls_set *set)
 	return set->count;
 }
 
+/* What a reload falls back on, and who is told; `set` NULL: nothing. */
+struct fallback {
+	const struct tls_set *set;
+	void (*kept)(void *state, const char *why);
+	void *state;
+};
+
+/* Takes what the old set has for that domain; false if it has nothing. */
+static bool domain_keep(
+    struct tls_domain *domain, const struct fallback *old, struct arena *arena, const char *why)
+{
+	const struct tls_domain *before =
+	    old->set == NULL ? NULL
+			     : hash_get(old->set->by_name, domain->name, strlen(domain->name));
+
+	if (before == NULL)
+		return false;
+	tls_pair_free(&domain->pair);
+	domain->pair = before->pair;
+	X509_up_ref(domain->pair.leaf);
+	EVP_PKEY_up_ref(domain->pair.key);
+	domain->pair.chain = X509_chain_up_ref(before->pair.chain);
+	old->kept(old->state,
+	    arena_printf(arena, "%s keeps its certificate of before: %s", domain->name, why));
+	return true;
+}
+
 static bool domain_load(struct tls_domain *domain, const struct tls_certificate *certificate,
-    struct arena *arena, const char **error_out)
+    const struct fallback *old, struct arena *arena, const char **error_out)
 {
 	if (!tls_name_ascii(certificate->domain, domain->name)) {
 		*error_out = arena_printf(arena,
@@ -169,7 +196,8 @@ static bool domain_load(struct tls_domain *domain, const struct tls_certificate 
 		    certificate->certificate, certificate->domain);
 		return false;
 	}
-	if (!tls_pair_load(&domain->pair, certificate, arena, error_out))
+	if (!tls_pair_load(&domain->pair, certificate, arena, error_out) &&
+	    !domain_keep(domain, old, arena, *error_out))
 		return false;
 	/* Of two certificates for one domain the first serves, as everywhere. */
 	if (hash_get(domain->set->by_name, domain->name, strlen(domain->name)) == NULL)
@@ -178,14 +206,14 @@ static bool domain_load(struct tls_domain *domain, const struct tls_certificate 
 }
 
 static bool set_load(struct tls_set *set, const struct tls_certificate *certificates,
-    struct arena *arena, const char **error_out)
+    const struct fallback *old, struct arena *arena, const char **error_out)
 {
 	size_t made;
 
 	for (size_t i = 0; i < set->count; i++) {
 		set->domains[i].set = set;
 		set->domains[i].index = i;
-		if (!domain_load(&set->domains[i], &certificates[i], arena, error_out))
+		if (!domain_load(&set->domains[i], &certificates[i], old, arena, error_out))
 			return false;
 	}
 	made = contexts_make(set);
@@ -193,14 +221,13 @@ static bool set_load(struct tls_set *set, const struct tls_certificate *certific
 		return true;
 	*error_out = arena_printf(arena,
 	    "certificate %s is refused by the TLS library (%s); use a key of ECDSA P-256, or RSA "
-	    "of "
-	    "2048 bits or more",
+	    "of 2048 bits or more",
 	    certificates[made].certificate, tls_reason());
 	return false;
 }
 
-struct tls_set *tls_set_new(const struct tls_certificate *certificates, size_t count,
-    struct arena *arena, const char **error_out)
+static struct tls_set *set_new(const struct tls_certificate *certificates, size_t count,
+    const struct fallback *old, struct arena *arena, const char **error_out)
 {
 	struct tls_set *set;
 
@@ -214,9 +241,26 @@ struct tls_set *tls_set_new(const struct tls_certificate *certificates, size_t c
 	set->count = count;
 	set->domains = mem_alloc_zero(count * sizeof(*set->domains));
 	set->by_name = hash_new();
-	if (!set_load(set, certificates, arena, error_out))
+	if (!set_load(set, certificates, old, arena, error_out))
 		tls_set_unref(&set);
 	return set;
+}
+
+struct tls_set *tls_set_new(const struct tls_certificate *certificates, size_t count,
+    struct arena *arena, const char **error_out)
+{
+	const struct fallback none = { 0 };
+
+	return set_new(certificates, count, &none, arena, error_out);
+}
+
+struct tls_set *tls_set_renew(struct tls_set *old, const struct tls_certificate *certificates,
+    size_t count, void (*kept)(void *state, const char *why), void *state, struct arena *arena,
+    const char **error_out)
+{
+	const struct fallback fallback = { old, kept, state };
+
+	return set_new(certificates, count, &fallback, arena, error_out);
 }
 
 struct tls_set *tls_set_ref(struct tls_set *set)

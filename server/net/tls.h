@@ -23,6 +23,11 @@ struct tls_certificate {
  * Returns NULL and a text naming file, trouble and cure in `error_out` (made in `arena`). */
 struct tls_set *tls_set_new(const struct tls_certificate *certificates, size_t count,
     struct arena *arena, const char **error_out);
+/* The same for a reload: what cannot be loaded for a domain that `old` has is taken from there, and
+ * `kept` is told why. */
+struct tls_set *tls_set_renew(struct tls_set *old, const struct tls_certificate *certificates,
+    size_t count, void (*kept)(void *state, const char *why), void *state, struct arena *arena,
+    const char **error_out);
 struct tls_set *tls_set_ref(struct tls_set *set);
 void tls_set_unref(struct tls_set **set);
 

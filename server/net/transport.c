@@ -228,9 +228,7 @@ void transport_end(struct transport *transport)
 {
 	if (transport->phase == PHASE_OVER)
 		return;
-	if (transport->end == TRANSPORT_PEER_CLOSED) {
-		transport_ask(transport, TODO_WRITE);
-	} else {
+	if (transport->end != TRANSPORT_PEER_CLOSED) {
 		transport->phase = PHASE_OVER;
 		transport->blocked = false;
 		timer_free(&transport->stall);

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -104,6 +105,29 @@ static void test_slow_reader(void **state)
 		owner_close(&owner);
 		peer_free(&peer);
 	}
+}
+
+/* A reader who is always a little behind makes no buffer grow. */
+static void test_steady_reader(void **state)
+{
+	struct owner owner = { 0 };
+	struct peer *peer = meet(&owner, &wide_limits, 0);
+	char bytes[100000];
+
+	peer_listen(peer, false);
+	put(&owner, 1000000);
+	for (int i = 0; i < 500; i++) {
+		put(&owner, 50000);
+		office_round();
+		while (transport_unsent(owner.transport) > 500000) {
+			recv(peer->fd, bytes, sizeof(bytes), 0);
+			office_round();
+		}
+		assert_true(transport_unsent(owner.transport) > 0);
+	}
+	assert_true(transport_output(owner.transport)->capacity <= 2 << 20);
+	owner_close(&owner);
+	peer_free(&peer);
 }
 
 /* At the soft bound the peer is read from; one byte beyond it is not, until half is gone. */
@@ -340,6 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_write),
 		cmocka_unit_test(test_slow_reader),
+		cmocka_unit_test(test_steady_reader),
 		cmocka_unit_test(test_soft_bound),
 		cmocka_unit_test(test_soft_bound_in_round),
 		cmocka_unit_test(test_hard_bound),
