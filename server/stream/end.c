@@ -74,7 +74,10 @@ void stream_fail_with(
 
 	if (stream->stage >= STAGE_OVER)
 		return;
-	log_info(stream->log, "stream error sent", KV("condition", name), KV("text", text));
+	if (text == NULL)
+		log_info(stream->log, "stream error sent", KV("condition", name));
+	else
+		log_info(stream->log, "stream error sent", KV("condition", name), KV("text", text));
 	if (can_speak(stream)) {
 		header_send_anyway(stream);
 		out = transport_output(stream->transport);
