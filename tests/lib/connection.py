@@ -18,7 +18,6 @@ from .scram import Scram
 # Sanitizer builds are slow: tests/run sets a factor for every deadline.
 FACTOR = float(os.environ.get("GODWIT_TEST_FACTOR", "1"))
 TIMEOUT = 10 * FACTOR
-TRANSCRIPT_MAX = 60
 
 
 class Failure(AssertionError):

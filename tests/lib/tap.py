@@ -17,6 +17,8 @@ from .server import Server
 
 TEST_TIMEOUT = 30
 LOG_LINES = 25
+TRANSCRIPT_LINES = 60
+LINE_MAX = 1000
 
 _tests = []
 
@@ -136,7 +138,7 @@ class _Runner:
         if self.server:
             for connection in self.server.connections:
                 parts.append(f"--- {connection.name}")
-                parts += [line[:2000] for line in connection.transcript[-60:]]
+                parts += [line[:LINE_MAX] for line in connection.transcript[-TRANSCRIPT_LINES:]]
             parts.append("--- server's log since the test began")
             parts += self.server.log(mark).splitlines()[-LOG_LINES:]
         return "\n".join(parts)
