@@ -22,6 +22,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "c2s/c2s.h"
 #include "core/config.h"
 #include "core/home.h"
@@ -218,6 +219,15 @@ static bool listeners_bind(const char **error_out)
 	return true;
 }
 
+static void warn(void *state, const char *text)
+{
+	struct text *all = state;
+
+	log_warning(NULL, "configuration needs attention", KV("what", text));
+	if (all != NULL)
+		text_printf(all, "warning: %s\n", text);
+}
+
 /* What a reload will not be able to read again is said now, not then. */
 static void privileges_report(void)
 {
@@ -358,6 +368,7 @@ static bool server_start(void)
 	    !privileges_drop(server.config->user, server.config_path, server.arena, &error))
 		return start_failed(error);
 	privileges_report();
+	config_warn(server.config, warn, NULL);
 	server.store = store_open(server.config->database, server.config->schema, true,
 	    &STORE_LIMITS_DEFAULT, server.arena, &error);
 	if (server.store == NULL)
@@ -377,15 +388,28 @@ static bool server_start(void)
 
 /* ---- reload ---- */
 
+/* What came of a reload. */
+struct outcome {
+	const char *error;
+	const char *restart;
+	struct text warnings;
+};
+
+static char *copy_or_null(const char *text)
+{
+	return text == NULL ? NULL : mem_strdup(text);
+}
+
 /* Whoever had asked before the reload began has the outcome. */
-static void errands_answer(struct command_errand *errand, const char *error, const char *restart)
+static void errands_answer(struct command_errand *errand, const struct outcome *outcome)
 {
 	struct command_errand *next;
 
 	for (; errand != NULL; errand = next) {
 		next = errand->next;
-		errand->error = error == NULL ? NULL : mem_strdup(error);
-		errand->restart = restart;
+		errand->error = copy_or_null(outcome->error);
+		errand->warnings = copy_or_null(outcome->warnings.at);
+		errand->restart = outcome->restart;
 		worker_post(errand->asker, &errand->mail, errand->answered);
 	}
 }
@@ -409,16 +433,21 @@ static void server_reload(void)
 {
 	struct command_errand *errands = atomic_exchange(&server.errands, NULL);
 	struct arena *arena = arena_new(0);
-	const char *error = NULL, *restart = NULL;
+	struct outcome outcome = { 0 };
 	struct config *config;
 
 	log_reopen();
-	config = config_load(server.config_path, server_modules(), true, arena, &error);
-	if (config == NULL)
-		log_error(NULL, "reload failed; the configuration in use stays", KV("why", error));
-	else
-		restart = config_replace(config);
-	errands_answer(errands, config == NULL ? error : NULL, restart);
+	config = config_reload(
+	    server.config, server_modules(), warn, &outcome.warnings, arena, &outcome.error);
+	if (config == NULL) {
+		log_error(NULL, "reload failed; the configuration in use stays",
+		    KV("why", outcome.error));
+	} else {
+		config_warn(config, warn, &outcome.warnings);
+		outcome.restart = config_replace(config);
+	}
+	errands_answer(errands, &outcome);
+	text_free(&outcome.warnings);
 	arena_free(&arena);
 }
 
@@ -500,6 +529,12 @@ static void signals_serve(const sigset_t *set)
 	}
 }
 
+static void warn_on_terminal(void *state, const char *text)
+{
+	(void)state;
+	fprintf(stderr, "godwit: warning: %s\n", text);
+}
+
 static int check(void)
 {
 	const char *error = NULL;
@@ -509,6 +544,7 @@ static int check(void)
 		fprintf(stderr, "godwit: %s\n", error);
 		status = 1;
 	} else {
+		config_warn(server.config, warn_on_terminal, NULL);
 		printf("%s: good\n", server.config_path);
 	}
 	loader_stop();

@@ -47,7 +47,11 @@ static void reload_print(const json_t *answer)
 {
 	const char *restart = json_string_value(json_object_get(answer, "needs_restart"));
 
+	const char *warnings = json_string_value(json_object_get(answer, "warnings"));
+
 	puts("reloaded");
+	if (warnings != NULL)
+		fputs(warnings, stdout);
 	if (restart != NULL)
 		printf("\"%s\" takes effect after a restart\n", restart);
 }

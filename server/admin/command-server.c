@@ -61,12 +61,14 @@ static void reload_answered(struct mail *mail)
 	char *error = reload->errand.error;
 
 	if (error == NULL)
-		command_succeed(
-		    reload->command, json_pack("{s:s*}", "needs_restart", reload->errand.restart));
+		command_succeed(reload->command,
+		    json_pack("{s:s*,s:s*}", "needs_restart", reload->errand.restart, "warnings",
+			reload->errand.warnings));
 	else
 		command_fail(reload->command, RC_NOT_ACCEPTABLE,
 		    "reload failed, the configuration in use stays: %s", error);
 	mem_free(error);
+	mem_free(reload->errand.warnings);
 	mem_free(reload);
 }
 

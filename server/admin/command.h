@@ -18,6 +18,7 @@ struct command_errand {
 	struct worker *asker;
 	void (*answered)(struct mail *mail); /* for worker_post(), once `error` is set */
 	char *error;                         /* on the heap; NULL: it succeeded */
+	char *warnings;                      /* a line each, on the heap; NULL: none */
 	const char *restart; /* a setting that only takes effect then, or NULL; constant */
 };
 

@@ -100,3 +100,21 @@ void config_outline(char *text)
 		before[0] = at;
 	}
 }
+
+size_t config_unclosed_line(char *text)
+{
+	size_t line = 1, depth = 0;
+	char *at, *opened = NULL;
+
+	for (at = blank_end(text); *at != '\0'; at = blank_end(token_end(at))) {
+		if (*at == '{' && depth == 0)
+			opened = at;
+		depth += *at == '{';
+		depth -= *at == '}' && depth > 0;
+	}
+	if (depth == 0)
+		return 0;
+	while (opened > text)
+		line += *--opened == '\n';
+	return line;
+}

@@ -1,6 +1,6 @@
 /* config.h - godwit.conf, read and checked: the door to libconfuse.
- * A configuration is immutable and reference-counted. A reload makes another, and each worker takes it
- * over by its mailbox; a task keeps the one it began with. */
+ * A configuration is immutable and reference-counted. A reload makes another, and each worker takes
+ * it over by its mailbox; a task keeps the one it began with. */
 #ifndef GODWIT_CORE_CONFIG_H
 #define GODWIT_CORE_CONFIG_H
 
@@ -60,14 +60,15 @@ struct config {
 	bool allow_plain;
 	enum log_level log_level;
 	enum log_format log_format;
-	const char *log_file; /* NULL: standard error */
+	const char *log_file;       /* NULL: standard error */
 	const char *const *modules; /* names, ended by NULL */
 	const struct config_domain *domains;
 	size_t domain_count;
 	const struct config_listen *listens;
 	size_t listen_count;
 	struct limits limits;
-	/* Set by config_load(): the sections of the modules, by module index; certificates loaded. */
+	/* Set by config_load(): the sections of the modules, by module index; certificates loaded.
+	 */
 	const void *const *module_sections;
 	struct tls_set *tls;
 };
@@ -76,15 +77,25 @@ struct config {
  * 3 days". Called for each. */
 typedef void config_warning(void *state, const char *text);
 
-/* Reads the file as far as needed to know the modules: `names_out` (ended by NULL) and `path_out`. NULL
- * error on success; the reason names file, line and cure. */
+/* What stands in the file outside of its sections, whatever these hold; made in the arena, no
+ * reference. NULL and the reason. */
+const struct config *config_top(const char *path, struct arena *arena, const char **error_out);
+/* Reads the file as far as needed to know the modules: `names_out` (ended by NULL) and `path_out`.
+ * NULL error on success; the reason names file, line and cure. */
 bool config_modules(const char *path, struct arena *arena, const char *const **names_out,
     const char **path_out, const char **error_out);
 /* Reads and checks the whole file. `modules` (loaded, ended by NULL) give their sections' keys.
- * `certificates`: also load them (TLS contexts), else `tls` stays NULL. Returns one reference, or NULL
- * and the reason: file, line, what and cure. */
+ * `certificates`: also load them (TLS contexts), else `tls` stays NULL. Returns one reference, or
+ * NULL and the reason: file, line, what and cure. */
 struct config *config_load(const char *path, const struct module *const *modules, bool certificates,
     struct arena *arena, const char **error_out);
+/* Reads the file of `old` again, with certificates. A domain of `old` whose new certificate or key
+ * cannot be used keeps what is loaded for it, and `warn` is told. */
+struct config *config_reload(const struct config *old, const struct module *const *modules,
+    config_warning *warn, void *state, struct arena *arena, const char **error_out);
+/* What is no error but should not stay: certificates that expire soon or name other domains, keys
+ * that others can read. */
+void config_warn(const struct config *config, config_warning *warn, void *state);
 struct config *config_ref(const struct config *config);
 void config_unref(struct config **config);
 /* The served domain of that name, or NULL. */

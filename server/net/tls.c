@@ -41,6 +41,8 @@ struct tls_set {
 	SSL_CTX **contexts[TLS_WORKERS_MAX]; /* of each worker, one for each domain */
 };
 
+static int server_name_sent(SSL *ssl, int *alert, void *state);
+
 static unsigned worker_slot(void)
 {
 	const struct worker *worker = worker_current();
@@ -48,24 +50,6 @@ static unsigned worker_slot(void)
 
 	ASSERT(slot < TLS_WORKERS_MAX);
 	return slot;
-}
-
-/* SNI (RFC 6066 section 3): the certificate of the domain asked for, or else the first. */
-static int server_name_sent(SSL *ssl, int *alert, void *state)
-{
-	struct tls_set *set = state;
-	const char *sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	const struct tls_domain *domain;
-	char name[TLS_NAME_MAX];
-
-	(void)alert;
-	if (sent == NULL || !tls_name_ascii(sent, name))
-		return SSL_TLSEXT_ERR_NOACK;
-	domain = hash_get(set->by_name, name, strlen(name));
-	if (domain == NULL)
-		return SSL_TLSEXT_ERR_NOACK;
-	SSL_set_SSL_CTX(ssl, set->contexts[worker_slot()][domain->index]);
-	return SSL_TLSEXT_ERR_OK;
 }
 
 /* ALPN (RFC 7301 section 3.2): who speaks of protocols has to offer ours. */
@@ -184,6 +168,25 @@ static bool domain_keep(
 	old->kept(old->state,
 	    arena_printf(arena, "%s keeps its certificate of before: %s", domain->name, why));
 	return true;
+}
+
+/* SNI (RFC 6066 section 3): the certificate of the domain asked for, or else the first. */
+static int server_name_sent(SSL *ssl, int *alert, void *state)
+{
+	struct tls_set *set = state;
+	const char *sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const struct tls_domain *domain;
+	char name[TLS_NAME_MAX];
+
+	(void)alert;
+	if (sent == NULL || !tls_name_ascii(sent, name))
+		return SSL_TLSEXT_ERR_NOACK;
+	domain = hash_get(set->by_name, name, strlen(name));
+	/* The connection may have moved to another worker since it began. */
+	if (domain == NULL || contexts_make(set) != set->count)
+		return SSL_TLSEXT_ERR_NOACK;
+	SSL_set_SSL_CTX(ssl, set->contexts[worker_slot()][domain->index]);
+	return SSL_TLSEXT_ERR_OK;
 }
 
 static bool domain_load(struct tls_domain *domain, const struct tls_certificate *certificate,

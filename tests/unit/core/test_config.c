@@ -1,0 +1,419 @@
+/* test_config.c - godwit.conf: what it may say, what is complained about and how, and what becomes
+ * of paths and defaults. */
+#include "core/config.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/module.h"
+
+#define DOMAIN "domain \"example.org\" { certificate = \"c.pem\" key = \"k.pem\" }\n"
+
+struct toy {
+	unsigned size;
+	bool loud;
+	const char *name;
+};
+
+static const struct config_key toy_keys[] = { CONFIG_NUMBER(struct toy, size, 7, 1, 9, "How big."),
+	CONFIG_BOOL(struct toy, loud, true, "Whether it is heard."),
+	CONFIG_TEXT(struct toy, name, "bear", "What it is called."), CONFIG_END };
+
+static const char *toy_check(const void *section)
+{
+	const struct toy *toy = section;
+
+	return text_equal(toy->name, "gun") ? "that is no toy" : NULL;
+}
+
+static struct module toy_module = { .name = "toy",
+	.config = toy_keys,
+	.config_bytes = sizeof(struct toy),
+	.config_check = toy_check };
+static struct module bad_module = {
+	.name = "limits", .config = toy_keys, .config_bytes = sizeof(struct toy)
+};
+static const struct module *const toys[] = { &toy_module, NULL };
+static const struct module *const bad_ones[] = { &bad_module, NULL };
+
+static char folder[] = "/tmp/godwit-config-XXXXXX";
+static char path[64];
+static struct arena *arena;
+
+static void file_write(const char *text, size_t length)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, length, file), length);
+	assert_int_equal(fclose(file), 0);
+}
+
+static struct config *load(const char *text, const char **error_out)
+{
+	file_write(text, strlen(text));
+	*error_out = NULL;
+	return config_load(path, toys, false, arena, error_out);
+}
+
+static struct config *load_good(const char *text)
+{
+	const char *error;
+	struct config *config = load(text, &error);
+
+	if (config == NULL)
+		fail_msg("%s\n%s", error, text);
+	return config;
+}
+
+/* `message` is what stands behind the file's name. */
+static void refuse(const char *text, const char *message)
+{
+	const char *error;
+	struct config *config = load(text, &error);
+
+	if (config != NULL)
+		fail_msg("was not refused: %s", text);
+	assert_non_null(error);
+	assert_true(strncmp(error, path, strlen(path)) == 0);
+	assert_string_equal(error + strlen(path), message);
+}
+
+#define LISTS "; godwit.conf(5) lists what there is"
+
+static void what_is_wrong_is_named_with_line_and_cure(void **state)
+{
+	static const struct {
+		const char *text, *message;
+	} cases[] = {
+		{ "databse = \"x\"", ":1: there is no \"databse\" here; \"database\"?" },
+		{ "\n\nlimits {\n roster_item = 4 }",
+		    ":4: there is no \"roster_item\" here; \"roster_items\"?" },
+		{ "limits { zzz = 4 }", ":1: there is no \"zzz\" here" LISTS },
+		{ "zzz = 4", ":1: there is no \"zzz\" here" LISTS
+			     ". A module that it belongs to has to be named in \"modules\"" },
+		{ "toys { size = 1 }", ":1: there is no \"toys\" here; \"toy\"?" },
+		{ "toy { sizes = 1 }", ":1: there is no \"sizes\" here; \"size\"?" },
+		{ "toy {\nsize = 0 }", ":2: size is 0, but must be from 1 to 9: How big." },
+		{ "toy {\nsize = 10 }", ":2: size is 10, but must be from 1 to 9: How big." },
+		{ "toy {\nsize = -1 }", ":2: size is -1, but must be from 1 to 9: How big." },
+		{ "toy { size = x }", ":1: invalid integer value for option 'size'" },
+		{ "toy { size = 99999999999999999999 }",
+		    ":1: integer value for option 'size' is out of range" },
+		{ "toy { loud = perhaps }", ":1: invalid boolean value for option 'loud'" },
+		{ DOMAIN "toy {\nname = gun\n}", ":4: section toy: that is no toy" },
+		{ "", ": no domain is served; add: domain \"example.org\" { certificate = "
+		      "\"FILE\" key = \"FILE\" }" },
+		{ "domain \"x\" {}",
+		    ":1: domain \"x\" needs certificate = \"FILE\" and key = \"FILE\"" },
+		{ "domain \"x\" { certificate = c }",
+		    ":1: domain \"x\" needs certificate = \"FILE\" and key = \"FILE\"" },
+		{ "domain \"x y\" { certificate = c key = k }",
+		    ":1: \"x y\" is no domain name; correct it" },
+		{ DOMAIN DOMAIN, ":2: found duplicate title 'example.org'" },
+		{ DOMAIN "domain \"Example.ORG\" { certificate = c key = k }",
+		    ":2: domain \"example.org\" stands there twice; take one away" },
+		{ DOMAIN "listen s2s {}",
+		    ":2: \"listen s2s\": listen c2s (STARTTLS) or c2s-tls (direct TLS)" },
+		{ DOMAIN "listen c2s { port = 65536 }",
+		    ":2: port is 65536, but must be from 0 to 65535: Port; c2s-tls: 5223 if none "
+		    "is given; 0: any free one." },
+		{ "log { level = loud }",
+		    ":1: log level \"loud\" must be debug, info, warning or error" },
+		{ "log {\n\nformat = xml\n}", ":4: log format \"xml\" must be text or json" },
+		{ DOMAIN "limits { output_soft_bytes = 70000 output_hard_bytes = 69999 }",
+		    ":2: output_hard_bytes is less than output_soft_bytes; raise it" },
+		{ "\nlimits {\n", ":2: this { is never closed; add a }" },
+		{ "}", ":1: unexpected closing brace" },
+		{ "workers", ":1: premature end of file" },
+		{ "database = \"\xff\"", ": is not text in UTF-8; save it as that" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		refuse(cases[i].text, cases[i].message);
+}
+
+/* Our own numbers: the edge is taken, one beyond is not. */
+static void numbers_are_taken_up_to_their_edges(void **state)
+{
+	static const struct {
+		const char *section, *name;
+		long long minimum, maximum;
+	} cases[] = {
+		{ "", "workers", 0, 256 },
+		{ "", "scram_iterations", 4096, 10000000 },
+		{ "listen c2s", "port", 0, 65535 },
+		{ "listen c2s-tls", "port", 0, 65535 },
+		{ "limits", "stanza_bytes", 10000, INT32_MAX },
+		{ "limits", "stanza_bytes_before_login", 4096, INT32_MAX },
+		{ "limits", "xml_depth", 8, INT32_MAX },
+		{ "limits", "xml_attributes", 8, INT32_MAX },
+		{ "limits", "xml_elements", 16, INT32_MAX },
+		{ "limits", "xml_name_bytes", 64, INT32_MAX },
+		{ "limits", "login_timeout", 1, 3600 },
+		{ "limits", "tls_timeout", 1, 3600 },
+		{ "limits", "write_timeout", 1, 3600 },
+		{ "limits", "login_failures", 1, 100 },
+		{ "limits", "connections_per_address", 1, 1000000 },
+		{ "limits", "pending_per_address", 1, 1000000 },
+		{ "limits", "pending", 1, 10000000 },
+		{ "limits", "connections", 0, 100000000 },
+		{ "limits", "sessions_per_account", 1, 10000 },
+		{ "limits", "bytes_per_second", 0, INT32_MAX },
+		{ "limits", "burst_bytes", 16384, INT32_MAX },
+		{ "limits", "output_soft_bytes", 65536, 4194304 },
+		{ "limits", "output_hard_bytes", 1048576, INT32_MAX },
+		{ "limits", "unacked_stanzas", 10, INT32_MAX },
+		{ "limits", "unacked_bytes", 65536, INT32_MAX },
+		{ "limits", "unacked_seconds", 1, 60 },
+		{ "limits", "roster_items", 1, 1000000 },
+		{ "limits", "subscription_requests", 1, 1000000 },
+		{ "limits", "directed_presences", 1, 1000000 },
+		{ "limits", "accounts_cached", 0, 10000000 },
+		{ "limits", "waiting_stanzas", 10, 1000000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const long long values[] = { cases[i].minimum - 1, cases[i].minimum,
+			cases[i].maximum, cases[i].maximum + 1 };
+
+		for (size_t j = 0; j < COUNT_OF(values); j++) {
+			const char *error;
+			const char *text = arena_printf(arena,
+			    *cases[i].section == '\0' ? DOMAIN "%s%s = %lld"
+						      : DOMAIN "%s { %s = %lld }",
+			    cases[i].section, cases[i].name, values[j]);
+			struct config *config = load(text, &error);
+
+			if ((config != NULL) != (j == 1 || j == 2))
+				fail_msg("%s = %lld: %s", cases[i].name, values[j],
+				    error == NULL ? "taken" : error);
+			if (config != NULL)
+				config_unref(&config);
+		}
+	}
+}
+
+static void defaults_are_sensible(void **state)
+{
+	struct config *config = load_good(DOMAIN);
+	const struct toy *toy = config->module_sections[0];
+
+	(void)state;
+	assert_true(config->tls_required);
+	assert_true(config->allow_plain);
+	assert_string_equal(config->user, "godwit");
+	assert_true(config->workers >= 1);
+	assert_int_equal(config->scram_iterations, 10000);
+	assert_int_equal(config->listen_count, 2);
+	assert_int_equal(config->listens[0].kind, LISTEN_C2S);
+	assert_int_equal(config->listens[0].port, 5222);
+	assert_null(config->listens[0].address);
+	assert_int_equal(config->listens[1].kind, LISTEN_C2S_TLS);
+	assert_int_equal(config->listens[1].port, 5223);
+	assert_int_equal(config->limits.stanza_bytes, 262144);
+	assert_int_equal(config->log_level, LOG_INFO);
+	assert_null(config->log_file);
+	assert_string_equal(config->modules[0], "disco");
+	assert_int_equal(toy->size, 7);
+	assert_true(toy->loud);
+	assert_string_equal(toy->name, "bear");
+	config_unref(&config);
+}
+
+static void what_the_file_says_is_read(void **state)
+{
+	struct config *config =
+	    load_good("modules = {ping, \"offline\"}\n"
+		      "toy { size = 9 loud = no name = \"\xe2\x98\x83\" }\n"
+		      "log { level = debug format = json file = \"l\" }\n" DOMAIN
+		      "domain \"M\xc3\xbcnchen.example\" { certificate = "
+		      "\"/a\" key = \"/b\" }\n"
+		      "database = \"postgresql://u@h/d\" control = \"\"");
+	const struct toy *toy = config->module_sections[0];
+
+	(void)state;
+	assert_string_equal(config->modules[0], "ping");
+	assert_string_equal(config->modules[1], "offline");
+	assert_null(config->modules[2]);
+	assert_int_equal(toy->size, 9);
+	assert_false(toy->loud);
+	assert_string_equal(toy->name, "\xe2\x98\x83");
+	assert_int_equal(config->log_level, LOG_DEBUG);
+	assert_int_equal(config->log_format, LOG_JSON);
+	assert_string_equal(config->log_file, arena_printf(arena, "%s/l", folder));
+	assert_int_equal(config->domain_count, 2);
+	assert_string_equal(
+	    config->domains[0].certificate, arena_printf(arena, "%s/c.pem", folder));
+	assert_string_equal(config->domains[1].name, "m\xc3\xbcnchen.example");
+	assert_string_equal(config->domains[1].key, "/b");
+	assert_string_equal(config->database, "postgresql://u@h/d");
+	assert_null(config->control);
+	assert_non_null(config_domain(config, "example.org"));
+	assert_null(config_domain(config, "example.com"));
+	config_unref(&config);
+}
+
+static void listeners_have_ports_of_their_own(void **state)
+{
+	static const struct {
+		const char *text;
+		struct config_listen listens[4];
+	} cases[] = {
+		{ "listen c2s {}", { { LISTEN_C2S, NULL, 5222 } } },
+		{ "listen c2s-tls {}", { { LISTEN_C2S_TLS, NULL, 5223 } } },
+		{ "listen c2s-tls { port = 5222 }", { { LISTEN_C2S_TLS, NULL, 5222 } } },
+		{ "listen c2s-tls { port = 0 address = \"::1\" }",
+		    { { LISTEN_C2S_TLS, "::1", 0 } } },
+		{ "listen c2s { address = \"192.0.2.1\" } listen c2s { address = \"192.0.2.2\" "
+		  "port = "
+		  "80 } listen c2s-tls {}",
+		    { { LISTEN_C2S, "192.0.2.1", 5222 }, { LISTEN_C2S, "192.0.2.2", 80 },
+			{ LISTEN_C2S_TLS, NULL, 5223 } } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct config *config = load_good(arena_printf(arena, DOMAIN "%s", cases[i].text));
+
+		for (size_t j = 0; j < config->listen_count; j++) {
+			assert_int_equal(config->listens[j].kind, cases[i].listens[j].kind);
+			assert_int_equal(config->listens[j].port, cases[i].listens[j].port);
+			assert_true(
+			    text_equal(config->listens[j].address, cases[i].listens[j].address));
+		}
+		assert_int_equal(config->listens[config->listen_count - 1].kind,
+		    cases[i].listens[config->listen_count - 1].kind);
+		config_unref(&config);
+	}
+}
+
+static void the_top_is_read_whatever_the_sections_hold(void **state)
+{
+	const char *const *names;
+	const char *modules, *error = NULL;
+	const struct config *top;
+	const char *text = "unheard { of { x = 1 } }\nmodules = {a, b}\nnew \"x\" { y = \"}\" }\n"
+			   "module_path = \"one:/two\" control = \"c\"";
+
+	(void)state;
+	file_write(text, strlen(text));
+	assert_true(config_modules(path, arena, &names, &modules, &error));
+	assert_string_equal(names[0], "a");
+	assert_string_equal(names[1], "b");
+	assert_null(names[2]);
+	assert_string_equal(modules, arena_printf(arena, "%s/one:/two", folder));
+	top = config_top(path, arena, &error);
+	assert_string_equal(top->control, arena_printf(arena, "%s/c", folder));
+	file_write("control = 3 }", 13);
+	assert_null(config_top(path, arena, &error));
+	assert_non_null(error);
+}
+
+static void a_change_that_needs_a_restart_is_named(void **state)
+{
+	static const struct {
+		const char *text, *setting;
+	} cases[] = {
+		{ "", NULL },
+		{ "limits { roster_items = 3 }", NULL },
+		{ "log { level = debug }", NULL },
+		{ "domain \"b\" { certificate = c key = k }", NULL },
+		{ "allow_plain = no", NULL },
+		{ "database = \"sqlite:x\"", "database" },
+		{ "schema = \"s\"", "schema" },
+		{ "control = \"x\"", "control" },
+		{ "user = \"x\"", "user" },
+		{ "workers = 99", "workers" },
+		{ "modules = {ping}", "modules" },
+		{ "module_path = \"x\"", "modules" },
+		{ "listen c2s { port = 1 }", "listen" },
+		{ "log { file = \"x\" }", "log file" },
+	};
+	struct config *old = load_good(DOMAIN);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct config *config = load_good(arena_printf(arena, DOMAIN "%s", cases[i].text));
+
+		if (!text_equal(config_needs_restart(old, config), cases[i].setting))
+			fail_msg("%s: %s", cases[i].text, config_needs_restart(old, config));
+		config_unref(&config);
+	}
+	config_unref(&old);
+}
+
+static void a_module_cannot_take_a_section_of_the_server(void **state)
+{
+	const char *error = NULL;
+
+	(void)state;
+	file_write(DOMAIN, strlen(DOMAIN));
+	assert_null(config_load(path, bad_ones, false, arena, &error));
+	assert_string_equal(
+	    error, "module limits: its name is that of a section of the server; rename it");
+}
+
+static void a_file_that_is_missing_or_empty_is_told(void **state)
+{
+	const char *error = NULL;
+
+	(void)state;
+	unlink(path);
+	assert_null(config_load(path, toys, false, arena, &error));
+	assert_non_null(strstr(error, "cannot be read: No such file or directory"));
+	assert_null(config_load(folder, toys, false, arena, &error));
+	assert_non_null(strstr(error, "cannot be read: Is a directory"));
+	file_write("user\0= x", 8);
+	assert_null(config_load(path, toys, false, arena, &error));
+	assert_non_null(strstr(error, "is not text in UTF-8"));
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	if (mkdtemp(folder) == NULL)
+		return -1;
+	snprintf(path, sizeof path, "%s/godwit.conf", folder);
+	jid_init();
+	arena = arena_new(0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	arena_free(&arena);
+	unlink(path);
+	return rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_wrong_is_named_with_line_and_cure),
+		cmocka_unit_test(numbers_are_taken_up_to_their_edges),
+		cmocka_unit_test(defaults_are_sensible),
+		cmocka_unit_test(what_the_file_says_is_read),
+		cmocka_unit_test(listeners_have_ports_of_their_own),
+		cmocka_unit_test(the_top_is_read_whatever_the_sections_hold),
+		cmocka_unit_test(a_change_that_needs_a_restart_is_named),
+		cmocka_unit_test(a_module_cannot_take_a_section_of_the_server),
+		cmocka_unit_test(a_file_that_is_missing_or_empty_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
