@@ -130,8 +130,10 @@ void output_abandon(void);
 
 /* Clear output has left, or there was none: TLS from here on. */
 void secure_begin(struct transport *transport);
-/* A step of the handshake. */
+/* A step of the handshake, if this round has time for it. */
 bool secure_handshake(struct transport *transport);
+/* Forgets this thread's part in it. */
+void secure_abandon(void);
 /* Both return what was moved, or 0 after having noted what they wait for, or why it is the end. */
 size_t secure_read(struct transport *transport, char *bytes, size_t size);
 size_t secure_write(struct transport *transport, const char *bytes, size_t length);

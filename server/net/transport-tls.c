@@ -13,6 +13,15 @@
 
 #define EXPORTER_LABEL "EXPORTER-Channel-Binding"
 
+/* A handshake costs as much as hundreds of stanzas: when many arrive at once, the rest waits for
+ * the next round, so that a storm of logins does not hold up who is there already. */
+enum { HANDSHAKES_MAX = 8 };
+
+static _Thread_local struct {
+	struct later later;
+	unsigned count;
+} handshakes;
+
 void transport_start_tls(struct transport *transport, struct tls_set *set, const char *alpn)
 {
 	if (transport->phase != PHASE_CLEAR || transport->ended)
@@ -69,10 +78,33 @@ static bool handshake_done(struct transport *transport)
 	return true;
 }
 
+static void handshakes_reset(struct later *later)
+{
+	handshakes.count = 0;
+}
+
+void secure_abandon(void)
+{
+	later_cancel(&handshakes.later);
+	handshakes.count = 0;
+}
+
+/* Whether this round has time for a step more; the descriptor stays ready until it is made. */
+static bool handshake_may(void)
+{
+	if (handshakes.count >= HANDSHAKES_MAX)
+		return false;
+	handshakes.count++;
+	worker_later(&handshakes.later, handshakes_reset);
+	return true;
+}
+
 bool secure_handshake(struct transport *transport)
 {
 	int result, error;
 
+	if (!handshake_may())
+		return true;
 	ERR_clear_error();
 	errno = 0;
 	result = SSL_do_handshake(transport->ssl);

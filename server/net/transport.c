@@ -293,6 +293,7 @@ void transport_abandon_all(void)
 	while ((transport = LIST_FIRST(&finished_here)) != NULL)
 		transport_free(&transport);
 	output_abandon();
+	secure_abandon();
 }
 
 void transport_detach(struct transport *transport)

@@ -43,7 +43,7 @@ void office_open(void)
 	office = worker_new(0);
 	worker_enter(office);
 	office_arena = arena_new(0);
-	directory = arena_strdup(office_arena, "/tmp/godwit-net-XXXXXX");
+	directory = arena_strdup(office_arena, "/tmp/net-test-XXXXXX");
 	assert_non_null(mkdtemp(directory));
 	files = 0;
 }

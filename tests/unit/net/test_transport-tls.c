@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <openssl/evp.h>
@@ -350,6 +351,40 @@ static void test_key_updates(void **state)
 	peer_free(&peer);
 }
 
+enum { STORM = 40 };
+
+/* Of many who knock at once, some are served in a round, and all in the end. */
+static void test_storm(void **state)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	struct owner owners[STORM] = { 0 };
+	SSL *clients[STORM];
+	unsigned answered = 0;
+	char byte;
+
+	for (size_t i = 0; i < STORM; i++) {
+		int fds[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+		owner_open(&owners[i], fds[0], &wide_limits);
+		transport_start_tls(owners[i].transport, set, NULL);
+		clients[i] = SSL_new(context);
+		SSL_set_fd(clients[i], fds[1]);
+		SSL_connect(clients[i]);
+	}
+	office_round();
+	for (size_t i = 0; i < STORM; i++)
+		answered += recv(SSL_get_fd(clients[i]), &byte, 1, MSG_PEEK) == 1;
+	assert_true(answered > 0 && answered <= 16);
+	for (size_t i = 0; i < STORM; i++) {
+		WAIT((SSL_connect(clients[i]), owners[i].secured));
+		owner_close(&owners[i]);
+		close(SSL_get_fd(clients[i]));
+		SSL_free(clients[i]);
+	}
+	SSL_CTX_free(context);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_bad_record),
 		cmocka_unit_test(test_cut_in_handshake),
 		cmocka_unit_test(test_key_updates),
+		cmocka_unit_test(test_storm),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
