@@ -1,7 +1,8 @@
 /* acks.c - stream management (XEP-0198): enabling it, <r/> and <a/>.
  * An <r/> is answered at once with what is settled; when more is, another <a/> follows by itself.
  * We ask for an <a/> at the end of a round in which something was sent whose arrival matters, one
- * question at a time. There is no resumption yet: `resume` is ignored. */
+ * question at a time; after an answer that brings no news we wait until there is more to ask about,
+ * or the two ends would go on for ever. There is no resumption yet: `resume` is ignored. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -58,7 +59,7 @@ static void handle_r(struct stream *stream)
 	send_a(stream);
 }
 
-/* Section 9: an h above what was sent, or below an earlier one, which is the same modulo 2^32. */
+/* Section 9. */
 static void fail_too_high(struct stream *stream, uint32_t h)
 {
 	struct arena *arena = arena_new(0);
@@ -80,13 +81,18 @@ static void handle_a(struct stream *stream, const struct element *element)
 		stream_fail(stream, STREAM_BAD_FORMAT, "'h' has to be a number of 32 bits");
 		return;
 	}
-	if (!sm_acknowledge(stream->sm, (uint32_t)h)) {
+	switch (sm_acknowledge(stream->sm, (uint32_t)h)) {
+	case SM_TOO_HIGH:
 		fail_too_high(stream, (uint32_t)h);
 		return;
-	}
-	stanzas_acknowledged(stream, (uint32_t)h);
-	if (stream->tokens.count > 0)
+	case SM_NO_NEWS:
+		return;
+	case SM_NEWS:
+		stanzas_acknowledged(stream, (uint32_t)h);
+		stream->sm->wants = true;
 		stream_ask_round(stream);
+		return;
+	}
 }
 
 void acks_element(struct stream *stream, const struct element *element)
@@ -113,7 +119,10 @@ void acks_round(struct stream *stream)
 		return;
 	if (sm->tell)
 		send_a(stream);
-	if (sm->requested || stream->tokens.count == stream->tokens.plain)
+	if (sm->requested || !sm->wants)
+		return;
+	sm->wants = false;
+	if (stream->tokens.count == stream->tokens.plain)
 		return;
 	text_printf(stream_output(stream), "<r xmlns='%s'/>", sm->ns);
 	sm->requested = true;

@@ -98,11 +98,25 @@ void sm_told(struct sm *sm)
 		sm->owes = false;
 }
 
-bool sm_acknowledge(struct sm *sm, uint32_t h)
+/* An h behind the last one is as far ahead of it, modulo 2^32; it is an old one if there was one.
+ */
+static bool is_old(const struct sm *sm, uint32_t h)
 {
-	if (h - sm->acked > sm->sent - sm->acked)
-		return false;
-	sm->acked = h;
+	uint32_t behind = sm->acked - h;
+
+	return behind <= sm->acked_total && behind <= INT32_MAX;
+}
+
+enum sm_news sm_acknowledge(struct sm *sm, uint32_t h)
+{
+	uint32_t ahead = h - sm->acked;
+
+	if (ahead > sm->sent - sm->acked && !is_old(sm, h))
+		return SM_TOO_HIGH;
 	sm->requested = false;
-	return true;
+	if (ahead == 0 || ahead > sm->sent - sm->acked)
+		return SM_NO_NEWS;
+	sm->acked = h;
+	sm->acked_total += ahead;
+	return SM_NEWS;
 }

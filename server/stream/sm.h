@@ -19,10 +19,19 @@ struct sm {
 	uint64_t word;
 	uint32_t capacity; /* in bits, a power of two */
 
-	uint32_t sent;  /* stanzas that went out */
-	uint32_t acked; /* the last h of the peer's */
-	bool requested; /* an <r/> is not answered yet */
+	uint32_t sent;        /* stanzas that went out */
+	uint32_t acked;       /* the last h of the peer's */
+	uint64_t acked_total; /* the same without modulo */
+	bool wants;           /* something is out that has not been asked about */
+	bool requested;       /* an <r/> is not answered yet */
 	int64_t requested_ms;
+};
+
+/* What an h of the peer's is. */
+enum sm_news {
+	SM_NEWS,    /* more is acknowledged */
+	SM_NO_NEWS, /* the same as before, or an older one */
+	SM_TOO_HIGH /* so many were not sent: the stream has to end */
 };
 
 struct sm *sm_new(const char *ns);
@@ -38,7 +47,7 @@ void sm_settle(struct sm *sm, uint32_t sequence);
 void sm_asked(struct sm *sm);
 /* It was told h. */
 void sm_told(struct sm *sm);
-/* Takes an h of the peer's; false if it has not been sent so many stanzas. */
-bool sm_acknowledge(struct sm *sm, uint32_t h);
+/* Takes an h of the peer's. */
+enum sm_news sm_acknowledge(struct sm *sm, uint32_t h);
 
 #endif

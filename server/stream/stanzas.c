@@ -65,6 +65,7 @@ static void stanza_sent(struct stream *stream, void *token, size_t bytes)
 	if (token == NULL)
 		return;
 	tokens_add(&stream->tokens, token, stream->sm->sent, bytes);
+	stream->sm->wants = true;
 	acks_check_bounds(stream);
 }
 

@@ -71,7 +71,8 @@ struct stream {
 	const char *why;     /* it ended */
 	struct tokens tokens;
 	STAILQ_HEAD(, waiting) waiting;
-	LIST_ENTRY(stream) restless;
+	TAILQ_ENTRY(stream) restless;
+	int64_t stirred_ms; /* when bytes came last, for rest.c */
 	uint8_t stage;
 	bool busy;        /* an answer of the owner's is awaited */
 	bool halted;      /* it was; what came in meanwhile is handled first */
@@ -81,7 +82,6 @@ struct stream {
 	bool admitted_told;
 	bool detached;
 	bool is_restless; /* in the list of rest.c */
-	bool stirred;     /* bytes came since the last sweep */
 	char id[];
 };
 
@@ -160,7 +160,8 @@ void acks_check_bounds(struct stream *stream);
 
 /* ---- rest.c */
 
-/* Bytes were parsed: the parser is given back when no more follow for a second or two. */
+/* Bytes were parsed: the parser is given back when no more follow for a second or two, or when
+ * hundreds of others stirred after it. */
 void rest_note(struct stream *stream);
 void rest_forget(struct stream *stream);
 

@@ -152,6 +152,30 @@ static void test_delivered(void **state)
 	party_close(&party);
 }
 
+/* An answer that brings no news is no reason to ask again, or the two would go on for ever. */
+static void test_no_news(void **state)
+{
+	struct party party;
+
+	open_enabled(&party);
+	party_send(&party, "1", one);
+	office_settle();
+	party_heard(&party, "<message id='1'/>" R);
+	party_say(&party, A("0"));
+	party_heard(&party, "");
+	party_send(&party, "2", two);
+	office_settle();
+	party_heard(&party, "<message id='2'/>" R);
+	party_say(&party, A("1"));
+	party_heard(&party, R);
+	/* an older one */
+	party_say(&party, A("0") "<presence/>" R);
+	party_heard(&party, A("0"));
+	party_say(&party, A("2"));
+	party_forget(&party);
+	party_close(&party);
+}
+
 /* Nobody waits for stanzas without tokens. */
 static void test_nothing_to_ask(void **state)
 {
@@ -190,11 +214,12 @@ static void test_wrong_h(void **state)
 		    "<stream:error>"
 		    "<undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
 		    "<handled-count-too-high " NS " h='3' send-count='2'/></stream:error>" END },
-		/* it said 2 already */
-		{ A("1"),
+		/* it said 2 already, but there never was this */
+		{ A("4294967295"),
 		    "<stream:error>"
 		    "<undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
-		    "<handled-count-too-high " NS " h='1' send-count='2'/></stream:error>" END },
+		    "<handled-count-too-high " NS
+		    " h='4294967295' send-count='2'/></stream:error>" END },
 #define BAD ERROR_TEXT("bad-format", "'h' has to be a number of 32 bits")
 		{ "<a " NS "/>", BAD },
 		{ A(""), BAD },
@@ -232,6 +257,7 @@ static void test_wrap(void **state)
 	sm = party.stream->sm;
 	sm->received = sm->handled = UINT32_MAX - 1;
 	sm->sent = sm->acked = UINT32_MAX - 1;
+	sm->acked_total = sm->acked;
 	party_say(&party, "<message/>" R "<message/>" R "<message/>" R);
 	party_heard(&party, A("4294967295") A("0") A("1"));
 	party_forget(&party);
@@ -363,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_asked_often),
 		cmocka_unit_test(test_own_answers),
 		cmocka_unit_test(test_delivered),
+		cmocka_unit_test(test_no_news),
 		cmocka_unit_test(test_nothing_to_ask),
 		cmocka_unit_test(test_enabled_later),
 		cmocka_unit_test(test_wrong_h),

@@ -139,22 +139,30 @@ static void test_asked(void **state)
 static void test_acknowledge(void **state)
 {
 	static const struct {
-		uint32_t sent, acked, h;
-		bool good;
+		uint32_t sent, acked;
+		uint64_t acked_total;
+		uint32_t h;
+		enum sm_news news;
 	} cases[] = {
-		{ 0, 0, 0, true },
-		{ 0, 0, 1, false },
-		{ 0, 0, UINT32_MAX, false },
-		{ 5, 0, 5, true },
-		{ 5, 0, 6, false },
-		{ 5, 3, 3, true },
-		{ 5, 3, 5, true },
-		{ 5, 3, 2, false },
-		{ 5, 3, 6, false },
-		{ 2, UINT32_MAX - 1, 1, true },
-		{ 2, UINT32_MAX - 1, UINT32_MAX, true },
-		{ 2, UINT32_MAX - 1, UINT32_MAX - 2, false },
-		{ 2, UINT32_MAX - 1, 3, false },
+		{ 0, 0, 0, 0, SM_NO_NEWS },
+		{ 0, 0, 0, 1, SM_TOO_HIGH },
+		{ 0, 0, 0, UINT32_MAX, SM_TOO_HIGH },
+		{ 5, 0, 0, 5, SM_NEWS },
+		{ 5, 0, 0, 6, SM_TOO_HIGH },
+		{ 5, 3, 3, 3, SM_NO_NEWS },
+		{ 5, 3, 3, 4, SM_NEWS },
+		{ 5, 3, 3, 5, SM_NEWS },
+		{ 5, 3, 3, 2, SM_NO_NEWS },
+		{ 5, 3, 3, 0, SM_NO_NEWS },
+		{ 5, 3, 3, UINT32_MAX, SM_TOO_HIGH },
+		{ 5, 3, 3, 6, SM_TOO_HIGH },
+		/* passed 2^32 already */
+		{ 5, 3, UINT64_C(0x100000003), UINT32_MAX, SM_NO_NEWS },
+		{ 5, 3, UINT64_C(0x100000003), 6, SM_TOO_HIGH },
+		{ 2, UINT32_MAX - 1, UINT32_MAX - 1, 1, SM_NEWS },
+		{ 2, UINT32_MAX - 1, UINT32_MAX - 1, UINT32_MAX, SM_NEWS },
+		{ 2, UINT32_MAX - 1, UINT32_MAX - 1, UINT32_MAX - 2, SM_NO_NEWS },
+		{ 2, UINT32_MAX - 1, UINT32_MAX - 1, 3, SM_TOO_HIGH },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -162,10 +170,11 @@ static void test_acknowledge(void **state)
 
 		sm->sent = cases[i].sent;
 		sm->acked = cases[i].acked;
+		sm->acked_total = cases[i].acked_total;
 		sm->requested = true;
-		assert_int_equal(sm_acknowledge(sm, cases[i].h), cases[i].good);
-		assert_int_equal(sm->acked, cases[i].good ? cases[i].h : cases[i].acked);
-		assert_int_equal(sm->requested, !cases[i].good);
+		assert_int_equal(sm_acknowledge(sm, cases[i].h), cases[i].news);
+		assert_int_equal(sm->acked, cases[i].news == SM_NEWS ? cases[i].h : cases[i].acked);
+		assert_int_equal(sm->requested, cases[i].news == SM_TOO_HIGH);
 		sm_free(&sm);
 	}
 }
