@@ -251,7 +251,7 @@ def _(romeo, juliet):
         if bodies(j, wanted) != [str(number) for number in range(first, first + wanted)]:
             raise Failure("not in order")
     j.expect_nothing("<message><body/></message>")
-    expect_rows(juliet, 55)
+    wait_rows(juliet, r, 55)
     j.send(f"<a xmlns='{NS.sm}' h='{j.handled}'/>")
     wait_rows(juliet, r, 0)
 
