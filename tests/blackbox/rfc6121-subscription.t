@@ -137,10 +137,13 @@ def state(client, contact):
     return f"{subscription}, ask={ask}, request={request}"
 
 
-def watch(account, presence=True):
-    """A client that hears of everything: interested and available, nothing left to read."""
+def watch(account, name="None", presence=True):
+    """A client that hears of everything: interested and available, nothing left to read; `name` is
+    the state it is in, since a request that waits is offered after login."""
     client = account.login("watch", presence=presence)
     client.roster()
+    if STATES[name][2] and presence:
+        client.expect("<presence type='subscribe'/>")
     client.drain()
     return client
 
@@ -163,7 +166,7 @@ def outbound(kind, before):
     def _(romeo, juliet):
         set_state(romeo, juliet, before)
         set_state(juliet, romeo, hears(kind, before))
-        r, j = watch(romeo), watch(juliet)
+        r, j = watch(romeo, before), watch(juliet, hears(kind, before))
         r.presence(kind, juliet.jid)
         if not routed:
             j.expect_nothing(f"<presence type='{kind}'/>", after=r)
@@ -182,7 +185,8 @@ def inbound(kind, before):
         set_state(juliet, romeo, before)
         # Without presence no probe is sent that would heal a state which does not agree.
         agrees = kind != "subscribed" or STATES[before][0] in ("none", "from")
-        r, j = watch(romeo), watch(juliet, True if agrees else None)
+        r = watch(romeo, sends(kind, before))
+        j = watch(juliet, before, True if agrees else None)
         r.presence(kind, juliet.jid)
         if delivered:
             j.expect(f"<presence type='{kind}' from='{romeo.jid}' to='{juliet.jid}'/>")
