@@ -4,9 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +15,7 @@
 #include "admin/control.h"
 #include "admin/notify.h"
 #include "admin/privileges.h"
+#include "admin/reload.h"
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/hash.h"
@@ -29,6 +28,7 @@
 #include "core/hooks.h"
 #include "core/loader.h"
 #include "core/module.h"
+#include "core/order.h"
 #include "core/user.h"
 #include "loop/worker.h"
 #include "net/listener.h"
@@ -53,65 +53,8 @@ static struct {
 	struct worker **workers;
 	struct listener **listeners;
 	size_t listening;
-	_Atomic(struct command_errand *) errands; /* reloads asked for by the control socket */
 	const char *control_error;
 } server;
-
-/* Something that every worker does once; whoever asked waits for all. */
-struct order {
-	struct mail mail;
-	void (*run)(struct order *order);
-	struct config *config;
-	size_t busy; /* answer of order_count */
-	struct rendezvous *rendezvous;
-};
-
-struct rendezvous {
-	pthread_mutex_t mutex;
-	pthread_cond_t changed;
-	size_t missing;
-};
-
-/* ---- orders to all workers ---- */
-
-static void order_run(struct mail *mail)
-{
-	struct order *order = CONTAINER_OF(mail, struct order, mail);
-	struct rendezvous *rendezvous = order->rendezvous;
-
-	order->run(order);
-	pthread_mutex_lock(&rendezvous->mutex);
-	rendezvous->missing--;
-	pthread_cond_signal(&rendezvous->changed);
-	pthread_mutex_unlock(&rendezvous->mutex);
-}
-
-/* Runs the order on each worker and waits. Returns the sum of what they count. */
-static size_t workers_do(void (*run)(struct order *order), struct config *config)
-{
-	size_t count = homes_count(), busy = 0;
-	struct order *orders = mem_alloc_zero(count * sizeof *orders);
-	struct rendezvous rendezvous = { .missing = count };
-
-	pthread_mutex_init(&rendezvous.mutex, NULL);
-	pthread_cond_init(&rendezvous.changed, NULL);
-	for (size_t i = 0; i < count; i++) {
-		orders[i].run = run;
-		orders[i].config = config;
-		orders[i].rendezvous = &rendezvous;
-		worker_post(homes_worker(i), &orders[i].mail, order_run);
-	}
-	pthread_mutex_lock(&rendezvous.mutex);
-	while (rendezvous.missing > 0)
-		pthread_cond_wait(&rendezvous.changed, &rendezvous.mutex);
-	pthread_mutex_unlock(&rendezvous.mutex);
-	for (size_t i = 0; i < count; i++)
-		busy += orders[i].busy;
-	pthread_cond_destroy(&rendezvous.changed);
-	pthread_mutex_destroy(&rendezvous.mutex);
-	mem_free(orders);
-	return busy;
-}
 
 static void order_start(struct order *order)
 {
@@ -172,7 +115,7 @@ static void order_shut_down(struct order *order)
 
 static void order_count(struct order *order)
 {
-	order->busy = c2s_count() + home_busy();
+	order->count = c2s_count() + home_busy();
 }
 
 /* In each worker's thread, after its last round: what waits for the database runs rounds of its
@@ -262,8 +205,8 @@ static void workers_start(void)
 	address_set_limits(&limits);
 	for (size_t i = 0; i < count; i++)
 		worker_start(server.workers[i], NULL, worker_ended, NULL);
-	workers_do(order_start, server.config);
-	workers_do(order_listen, server.config);
+	orders_run(order_start, server.config);
+	orders_run(order_listen, server.config);
 }
 
 static void workers_stop(void)
@@ -297,11 +240,8 @@ static void say_ready(void)
 
 /* ---- what the control socket asks for, on the first worker ---- */
 
-static void host_reload(struct command_errand *errand)
+static void host_reload(void)
 {
-	errand->next = atomic_load(&server.errands);
-	while (!atomic_compare_exchange_weak(&server.errands, &errand->next, errand))
-		;
 	kill(getpid(), SIGHUP);
 }
 
@@ -388,32 +328,6 @@ static bool server_start(void)
 
 /* ---- reload ---- */
 
-/* What came of a reload. */
-struct outcome {
-	const char *error;
-	const char *restart;
-	struct text warnings;
-};
-
-static char *copy_or_null(const char *text)
-{
-	return text == NULL ? NULL : mem_strdup(text);
-}
-
-/* Whoever had asked before the reload began has the outcome. */
-static void errands_answer(struct command_errand *errand, const struct outcome *outcome)
-{
-	struct command_errand *next;
-
-	for (; errand != NULL; errand = next) {
-		next = errand->next;
-		errand->error = copy_or_null(outcome->error);
-		errand->warnings = copy_or_null(outcome->warnings.at);
-		errand->restart = outcome->restart;
-		worker_post(errand->asker, &errand->mail, errand->answered);
-	}
-}
-
 /* What is at work becomes this one; a setting that it names only for the next start is told. */
 static const char *config_replace(struct config *config)
 {
@@ -422,7 +336,7 @@ static const char *config_replace(struct config *config)
 	if (restart != NULL)
 		log_warning(NULL, "setting takes effect after a restart", KV("setting", restart));
 	log_set_level(config->log_level);
-	workers_do(order_configure, config);
+	orders_run(order_configure, config);
 	config_unref(&server.config);
 	server.config = config;
 	log_info(NULL, "reloaded", KV("config", server.config_path));
@@ -431,9 +345,9 @@ static const char *config_replace(struct config *config)
 
 static void server_reload(void)
 {
-	struct command_errand *errands = atomic_exchange(&server.errands, NULL);
+	struct reload_errand *errands = reload_errands_take();
 	struct arena *arena = arena_new(0);
-	struct outcome outcome = { 0 };
+	struct reload_outcome outcome = { 0 };
 	struct config *config;
 
 	log_reopen();
@@ -446,7 +360,7 @@ static void server_reload(void)
 		config_warn(config, warn, &outcome.warnings);
 		outcome.restart = config_replace(config);
 	}
-	errands_answer(errands, &outcome);
+	reload_errands_answer(errands, &outcome);
 	text_free(&outcome.warnings);
 	arena_free(&arena);
 }
@@ -461,9 +375,9 @@ static void sleep_ms(unsigned ms)
 /* Clients are told, what they sent is stored; whoever does not go in time is left. */
 static void workers_drain(void)
 {
-	workers_do(order_shut_down, NULL);
+	orders_run(order_shut_down, NULL);
 	for (unsigned waited = 0; waited < DRAIN_MS; waited += DRAIN_STEP_MS) {
-		if (workers_do(order_count, NULL) == 0)
+		if (orders_run(order_count, NULL) == 0)
 			return;
 		sleep_ms(DRAIN_STEP_MS);
 	}
@@ -474,7 +388,7 @@ static void server_stop(void)
 {
 	log_info(NULL, "stopping");
 	notify_stopping();
-	workers_do(order_close, NULL);
+	orders_run(order_close, NULL);
 	workers_drain();
 	workers_stop();
 	loader_stop();
@@ -523,7 +437,7 @@ static void signals_serve(const sigset_t *set)
 		} else if (signal_number == SIGTERM || signal_number == SIGINT) {
 			return;
 		} else if (signal_number < 0 && errno == EAGAIN) {
-			workers_do(order_count, NULL);
+			orders_run(order_count, NULL);
 			notify_watchdog();
 		}
 	}

@@ -8,7 +8,7 @@
 #include "core/home.h"
 #include "core/hooks.h"
 #include "core/loader.h"
-#include "ctl.h"
+#include "tools/ctl.h"
 #include "loop/timer.h"
 #include "loop/worker.h"
 #include "store/store.h"
@@ -61,11 +61,14 @@ static json_t *command_run_alone(struct ctl *ctl, json_t *request, struct worker
 
 json_t *ctl_offline(struct ctl *ctl, json_t *request, const char **error_out)
 {
-	const struct config *config = ctl->config;
+	const struct config *config;
 	struct worker *worker;
 	struct store *store;
 	json_t *answer;
 
+	if (!ctl_configure(ctl, error_out))
+		return NULL;
+	config = ctl->config;
 	/* Files that the server makes are the server's. */
 	if (!privileges_drop(config->user, ctl->config_path, ctl->arena, error_out))
 		return NULL;

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/text.h"
-#include "ctl.h"
+#include "tools/ctl.h"
 
 /* As long as a part of an address may be: what SASLprep is given at login (RFC 4013). */
 #define PASSWORD_MAX_BYTES 1023

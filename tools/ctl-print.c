@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "ctl.h"
+#include "tools/ctl.h"
 
 #define COLUMNS_MAX 10
 

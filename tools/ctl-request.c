@@ -13,21 +13,25 @@
 #include "core/config.h"
 #include "core/loader.h"
 #include "core/module.h"
-#include "ctl.h"
+#include "tools/ctl.h"
 
 /* The server answers within its own deadlines (a database that is away: 30 s). */
 #define ANSWER_SECONDS 60
 #define ANSWER_MAX_BYTES (64u << 20)
 
+bool ctl_read_top(struct ctl *ctl, const char **error_out)
+{
+	if (ctl->top == NULL)
+		ctl->top = config_top(ctl->config_path, ctl->arena, error_out);
+	return ctl->top != NULL;
+}
+
 bool ctl_configure(struct ctl *ctl, const char **error_out)
 {
-	const char *const *names;
-	const char *path;
-
 	if (ctl->config != NULL)
 		return true;
-	if (!config_modules(ctl->config_path, ctl->arena, &names, &path, error_out) ||
-	    !loader_load(path, names, ctl->arena, error_out))
+	if (!ctl_read_top(ctl, error_out) ||
+	    !loader_load(ctl->top->module_path, ctl->top->modules, ctl->arena, error_out))
 		return false;
 	ctl->config = config_load(ctl->config_path, server_modules(), false, ctl->arena, error_out);
 	return ctl->config != NULL;
@@ -40,7 +44,7 @@ static int control_connect(const struct ctl *ctl, const char **error_out)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval limit = { .tv_sec = ANSWER_SECONDS };
-	const char *path = ctl->config->control;
+	const char *path = ctl->top->control;
 	int fd, reason;
 
 	if (path == NULL)
@@ -128,7 +132,7 @@ static json_t *request_ask(struct ctl *ctl, json_t *request, int *status_out)
 	int fd;
 
 	*status_out = CTL_FAILED;
-	fd = ctl_configure(ctl, &error) ? control_connect(ctl, &error) : -2;
+	fd = ctl_read_top(ctl, &error) ? control_connect(ctl, &error) : -2;
 	if (fd >= 0) {
 		answer = control_ask(fd, request);
 		close(fd);
@@ -140,7 +144,7 @@ static json_t *request_ask(struct ctl *ctl, json_t *request, int *status_out)
 		*status_out = CTL_NOT_RUNNING;
 		error = arena_printf(ctl->arena,
 		    "no server is running that has %s as its control socket",
-		    ctl->config->control == NULL ? "nothing" : ctl->config->control);
+		    ctl->top->control == NULL ? "nothing" : ctl->top->control);
 	}
 	if (answer == NULL)
 		ctl_fail("%s", error);

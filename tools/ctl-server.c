@@ -1,7 +1,7 @@
 /* ctl-server.c - the commands about the running server as a whole. */
 #include <stdio.h>
 
-#include "ctl.h"
+#include "tools/ctl.h"
 
 static const char *const worker_columns[] = { "worker", "connections", "sessions", "accounts",
 	"database_up", NULL };

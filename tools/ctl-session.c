@@ -1,7 +1,7 @@
 /* ctl-session.c - the commands about who is logged in. */
 #include <stdio.h>
 
-#include "ctl.h"
+#include "tools/ctl.h"
 
 static const char *const columns[] = { "jid", "address", "tls", "since", "worker", "available",
 	"priority", NULL };

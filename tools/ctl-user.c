@@ -3,7 +3,7 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
-#include "ctl.h"
+#include "tools/ctl.h"
 
 static const char *const user_columns[] = { "jid", "disabled", "created", NULL };
 static const char *const session_columns[] = { "jid", "address", "tls", "since", "worker",
@@ -27,7 +27,7 @@ static int user_run_password(
 	int status;
 
 	/* Rather before than after a password was typed. */
-	if (!ctl_configure(ctl, &error) ||
+	if (!ctl_read_top(ctl, &error) ||
 	    (password = ctl_password(ctl->arena, jid, &error)) == NULL)
 		return ctl_fail("%s", error);
 	request = json_pack("{s:s,s:s,s:s}", "command", command, "jid", jid, "password", password);

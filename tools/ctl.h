@@ -16,14 +16,17 @@ enum { CTL_GOOD = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_RUNNING = 3 };
 struct ctl {
 	struct arena *arena;
 	const char *config_path;
-	struct config *config; /* NULL until ctl_configure() */
+	const struct config *top; /* its part outside of sections; NULL until ctl_read_top() */
+	struct config *config;    /* the whole; NULL until ctl_configure() */
 	bool json;
 };
 
 /* Says on standard error why not, and returns CTL_FAILED. */
 int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Reads the configuration, without certificates, and the modules it names. */
+/* Reads what is enough to find a running server, whatever is wrong with the rest. */
+bool ctl_read_top(struct ctl *ctl, const char **error_out);
+/* Reads the whole configuration, without certificates, and the modules it names. */
 bool ctl_configure(struct ctl *ctl, const char **error_out);
 
 /* Sends the request (stolen) to the server, or does it on the database where that is possible and

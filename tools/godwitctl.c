@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/config.h"
-#include "ctl.h"
+#include "tools/ctl.h"
 #include "xmpp/jid.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/godwit/godwit.conf"

@@ -59,8 +59,9 @@ void command_session_list(struct command *command);
 void command_session_kick(struct command *command); /* at home */
 /* command-server.c */
 void command_status(struct command *command);
-void command_reload(struct command *command);
 void command_stop(struct command *command);
+/* reload.c */
+void command_reload(struct command *command);
 
 /* The sessions of an account on this worker, appended to an array. */
 struct account;

@@ -1,4 +1,4 @@
-/* command-server.c - the server as a whole: its state, reload, stop. */
+/* command-server.c - the server as a whole: its state, and its end; reload.c is beside it. */
 #include "admin/command-private.h"
 
 #include "base/crypto.h"
@@ -8,8 +8,6 @@
 #include "core/module.h"
 #include "store/store.h"
 #include "xml/parser.h"
-
-/* ---- status ---- */
 
 static void status_collect(const struct command *command, json_t *part)
 {
@@ -46,40 +44,6 @@ static void status_gathered(struct command *command)
 void command_status(struct command *command)
 {
 	command_gather(command, status_collect, status_gathered);
-}
-
-/* ---- reload ---- */
-
-struct reload {
-	struct command_errand errand;
-	struct command *command;
-};
-
-static void reload_answered(struct mail *mail)
-{
-	struct reload *reload = CONTAINER_OF(mail, struct reload, errand.mail);
-	char *error = reload->errand.error;
-
-	if (error == NULL)
-		command_succeed(reload->command,
-		    json_pack("{s:s*,s:s*}", "needs_restart", reload->errand.restart, "warnings",
-			reload->errand.warnings));
-	else
-		command_fail(reload->command, RC_NOT_ACCEPTABLE,
-		    "reload failed, the configuration in use stays: %s", error);
-	mem_free(error);
-	mem_free(reload->errand.warnings);
-	mem_free(reload);
-}
-
-void command_reload(struct command *command)
-{
-	struct reload *reload = mem_alloc_zero(sizeof *reload);
-
-	reload->command = command;
-	reload->errand.asker = worker_current();
-	reload->errand.answered = reload_answered;
-	command_host()->reload(&reload->errand);
 }
 
 /* ---- stop ---- */

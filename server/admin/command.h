@@ -11,22 +11,11 @@
 
 #include "loop/worker.h"
 
-/* A reload on its way: asked for on a worker, done elsewhere, answered on that worker. */
-struct command_errand {
-	struct mail mail;
-	struct command_errand *next;
-	struct worker *asker;
-	void (*answered)(struct mail *mail); /* for worker_post(), once `error` is set */
-	char *error;                         /* on the heap; NULL: it succeeded */
-	char *warnings;                      /* a line each, on the heap; NULL: none */
-	const char *restart; /* a setting that only takes effect then, or NULL; constant */
-};
-
 /* What only main.c knows and can do. Lent for the life of the process; members may be NULL where
  * no server runs. */
 struct command_host {
-	/* Reloads the configuration and answers the errand; stops the server. From worker 0. */
-	void (*reload)(struct command_errand *errand);
+	/* Has the main thread reload the configuration (reload.h); stops the server. */
+	void (*reload)(void);
 	void (*stop)(void);
 	/* Adds facts to the answer of "status": ports, database. From worker 0. */
 	void (*describe)(json_t *status);

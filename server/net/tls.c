@@ -199,9 +199,11 @@ static bool domain_load(struct tls_domain *domain, const struct tls_certificate 
 		    certificate->certificate, certificate->domain);
 		return false;
 	}
-	if (!tls_pair_load(&domain->pair, certificate, arena, error_out) &&
-	    !domain_keep(domain, old, arena, *error_out))
-		return false;
+	if (!tls_pair_load(&domain->pair, certificate, arena, error_out)) {
+		if (!domain_keep(domain, old, arena, *error_out))
+			return false;
+		*error_out = NULL;
+	}
 	/* Of two certificates for one domain the first serves, as everywhere. */
 	if (hash_get(domain->set->by_name, domain->name, strlen(domain->name)) == NULL)
 		hash_put(domain->set->by_name, domain->name, strlen(domain->name), domain);

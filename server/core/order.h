@@ -1,0 +1,25 @@
+/* order.h - something that every worker does once, while who asks waits: how the main thread has
+ * the workers start, change their configuration, and stop. */
+#ifndef GODWIT_CORE_ORDER_H
+#define GODWIT_CORE_ORDER_H
+
+#include <stddef.h>
+
+#include "loop/worker.h"
+
+struct config;
+struct rendezvous;
+
+struct order {
+	struct mail mail;
+	void (*run)(struct order *order);
+	struct config *config; /* what orders_run() was given */
+	size_t count;          /* the worker's answer, to be summed */
+	struct rendezvous *rendezvous;
+};
+
+/* Runs it on each worker (homes_init()) and waits for all, so it must not be called from one.
+ * Returns the sum of what they count. */
+size_t orders_run(void (*run)(struct order *order), struct config *config);
+
+#endif
