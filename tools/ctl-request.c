@@ -26,12 +26,19 @@ bool ctl_read_top(struct ctl *ctl, const char **error_out)
 	return ctl->top != NULL;
 }
 
+bool ctl_load_modules(struct ctl *ctl, const char **error_out)
+{
+	if (!ctl->has_modules)
+		ctl->has_modules =
+		    loader_load(ctl->top->module_path, ctl->top->modules, ctl->arena, error_out);
+	return ctl->has_modules;
+}
+
 bool ctl_configure(struct ctl *ctl, const char **error_out)
 {
 	if (ctl->config != NULL)
 		return true;
-	if (!ctl_read_top(ctl, error_out) ||
-	    !loader_load(ctl->top->module_path, ctl->top->modules, ctl->arena, error_out))
+	if (!ctl_read_top(ctl, error_out) || !ctl_load_modules(ctl, error_out))
 		return false;
 	ctl->config = config_load(ctl->config_path, server_modules(), false, ctl->arena, error_out);
 	return ctl->config != NULL;
@@ -67,6 +74,15 @@ static int control_connect(const struct ctl *ctl, const char **error_out)
 	*error_out = arena_printf(ctl->arena, "%s: %s%s", path, strerror(reason),
 	    reason == EACCES ? "; be root, or the user the server runs as" : "");
 	return -2;
+}
+
+int ctl_find_server(struct ctl *ctl, const char **error_out)
+{
+	int fd = control_connect(ctl, error_out);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 ? CTL_GOOD : fd == -1 ? CTL_NOT_RUNNING : CTL_FAILED;
 }
 
 static bool line_send(int fd, const char *line, size_t length)

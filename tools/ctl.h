@@ -18,6 +18,7 @@ struct ctl {
 	const char *config_path;
 	const struct config *top; /* its part outside of sections; NULL until ctl_read_top() */
 	struct config *config;    /* the whole; NULL until ctl_configure() */
+	bool has_modules;
 	bool json;
 };
 
@@ -26,6 +27,8 @@ int ctl_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Reads what is enough to find a running server, whatever is wrong with the rest. */
 bool ctl_read_top(struct ctl *ctl, const char **error_out);
+/* Loads the modules that the top names; once. */
+bool ctl_load_modules(struct ctl *ctl, const char **error_out);
 /* Reads the whole configuration, without certificates, and the modules it names. */
 bool ctl_configure(struct ctl *ctl, const char **error_out);
 
@@ -34,6 +37,8 @@ bool ctl_configure(struct ctl *ctl, const char **error_out);
 int ctl_request(struct ctl *ctl, json_t *request, json_t **answer_out);
 /* The same, and prints the answer: as JSON if wanted, else by `print` (may be NULL). */
 int ctl_run(struct ctl *ctl, json_t *request, void (*print)(const json_t *answer));
+/* CTL_GOOD if a server listens, CTL_NOT_RUNNING, or CTL_FAILED and the reason. */
+int ctl_find_server(struct ctl *ctl, const char **error_out);
 /* Runs a command about accounts (stolen) without a server. NULL and the reason if the database does
  * not open. */
 json_t *ctl_offline(struct ctl *ctl, json_t *request, const char **error_out);
@@ -59,5 +64,6 @@ int ctl_session_kick(struct ctl *ctl, char **arguments);
 int ctl_status(struct ctl *ctl, char **arguments);
 int ctl_reload(struct ctl *ctl, char **arguments);
 int ctl_stop(struct ctl *ctl, char **arguments);
+int ctl_check(struct ctl *ctl, char **arguments);
 
 #endif

@@ -38,6 +38,7 @@ static const struct command_row {
 	{ "status", NULL, "", 0, 0, ctl_status, "tell how the server is" },
 	{ "reload", NULL, "", 0, 0, ctl_reload, "read configuration and certificates again" },
 	{ "stop", NULL, "", 0, 0, ctl_stop, "end the server in good order" },
+	{ "check", NULL, "", 0, 0, ctl_check, "check all that a server needs, running or not" },
 };
 
 static void usage_commands(FILE *out)
