@@ -105,8 +105,8 @@ enum verdict task_fail(struct task *task, enum rc rc);
 enum verdict task_fail_text(struct task *task, enum rc rc, const char *text);
 /* task_reply() if RC_OK, else task_fail(). */
 enum verdict task_finish(struct task *task, enum rc rc, struct element *payload);
-/* Takes one more hold than task_hold()'s first, for continuations side by side; each is let go by
- * task_release(), and the answer waits for none of them. */
+/* Lets go of one hold without an answer: task_hold() may be called several times, for continuations
+ * side by side of which one answers. */
 void task_release(struct task *task);
 /* Goes on with the hooks behind the one that held it, as if it had PASSed; lets go of the hold. */
 void task_resume(struct task *task);
