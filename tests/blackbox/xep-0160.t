@@ -224,6 +224,19 @@ def _(romeo, juliet):
         raise Failure(f"{len(found)} messages: {found}")
 
 
+@two_users("XEP-0160 2: what one resource has and has not acknowledged is not given to another as well")
+def _(romeo, juliet):
+    r = sender(romeo)
+    kept(r, juliet, 30)
+    one = silent(juliet)
+    expect_numbers(one, 30)
+    two = juliet.login("two", presence=True)
+    two.expect_nothing("<message/>", after=r)
+    expect_rows(juliet, 30)
+    one.send(f"<a xmlns='{NS.sm}' h='{one.handled}'/>")
+    wait_rows(juliet, r, 0)
+
+
 @two_users("XEP-0160 2: what one resource did not get, another does", timeout=60)
 def _(romeo, juliet):
     r = sender(romeo)
