@@ -93,8 +93,8 @@ const char *transport_tls_cipher(const struct transport *transport);
 /* The name the client sent (SNI), or NULL. */
 const char *transport_server_name(const struct transport *transport);
 /* Channel binding data: bytes written to `out` (BINDING_MAX_BYTES), 0 if this connection has none.
- * tls-exporter: on 1.3, or 1.2 with extended master secret; tls-unique: on 1.2 with it; end point:
- * on both, unless the certificate's signature has no hash (Ed25519). */
+ * tls-exporter and tls-unique: on 1.3, or 1.2 with extended master secret; end point: on both,
+ * unless the certificate's signature has no hash (Ed25519). */
 size_t transport_binding(
     const struct transport *transport, enum binding binding, unsigned char *out);
 /* The peer's address as text, "192.0.2.1" or "2001:db8::1", and port. Lent. */

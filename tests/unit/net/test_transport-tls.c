@@ -183,8 +183,11 @@ static void test_unique(void **state)
 	owner_close(&owner);
 	peer_free(&peer);
 
+	owner = (struct owner){ 0 };
 	peer = meet(&owner, set, TLS1_3_VERSION);
-	assert_int_equal(transport_binding(owner.transport, BINDING_TLS_UNIQUE, ours), 0);
+	length = transport_binding(owner.transport, BINDING_TLS_UNIQUE, ours);
+	assert_int_equal(SSL_get_finished(peer->ssl, theirs, sizeof(theirs)), length);
+	assert_memory_equal(ours, theirs, length);
 	owner_close(&owner);
 	peer_free(&peer);
 }
