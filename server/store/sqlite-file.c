@@ -20,17 +20,18 @@ struct file {
 };
 
 /* Makes the file if it is missing: SQLite would let everybody read it. What SQLite puts beside it
- * takes over its mode. */
+ * takes over its mode. A file that is there is not touched, for to close it would end the locks
+ * that this process may hold on it. */
 static bool file_make(const char *path, struct arena *arena, const char **error_out)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-	if (fd >= 0) {
+	if (fd >= 0)
 		close(fd);
+	if (fd >= 0 || errno == EEXIST)
 		return true;
-	}
 	*error_out = arena_printf(arena,
-	    "cannot open the database %s: %s; its directory must exist, and belong to the user "
+	    "cannot make the database %s: %s; its directory must exist, and belong to the user "
 	    "that "
 	    "godwit runs as",
 	    path, strerror(errno));

@@ -7,8 +7,9 @@
  * requests beyond the bound fail with RC_RESOURCE_CONSTRAINT (type wait).
  *
  * SQL is written once for both: $1 parameters, TEXT, BIGINT (times in us) and bytea/blob, ON
- * CONFLICT, RETURNING. Because a batch whose commit is unknown is run again, a statement must be
- * repeatable: every INSERT has a key made by us and ON CONFLICT. */
+ * CONFLICT, RETURNING; keywords in capitals. A BOOLEAN takes and gives 1 and 0. Because a batch
+ * whose commit is unknown is run again, a statement must be repeatable: every INSERT has a key made
+ * by us and ON CONFLICT. */
 #ifndef GODWIT_STORE_STORE_H
 #define GODWIT_STORE_STORE_H
 
@@ -142,7 +143,7 @@ struct element *store_element(
     const struct store_result *result, size_t column, struct arena *arena);
 
 struct store_limits {
-	unsigned batch_ms;        /* how long writes gather (5) */
+	unsigned batch_ms;        /* how long writes gather at most (5) */
 	unsigned batch_rows;      /* or how many (200) */
 	size_t max_waiting;       /* requests kept while the database is away, a worker (10000) */
 	size_t max_waiting_bytes; /* and their bytes (64 MiB) */

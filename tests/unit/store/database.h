@@ -61,6 +61,9 @@ extern const struct statement blocked_count;  /* domain, username */
 #define ROMEO ((struct account_key){ "example.org", "romeo" })
 #define NOBODY ((struct account_key){ "example.org", "nobody" })
 
+/* A part of the tests for both (schema_tests.c). */
+extern const struct CMUnitTest schema_tests[];
+extern const size_t schema_tests_count;
 /* The tests for both, and running them with others behind them. */
 int store_tests_run(const char *name, const struct CMUnitTest *more, size_t count);
 #define STORE_TEST(function) \
