@@ -41,18 +41,45 @@ static void test_rest(void **state)
 	party_close(&party);
 }
 
-/* Busy streams are left alone: the first sweep only marks. */
+/* Busy streams are left alone. */
 static void test_busy(void **state)
 {
 	struct party party;
+	int64_t until;
 
 	party_open_bound(&party);
-	WAIT(!party.stream->stirred);
-	assert_true(party.stream->is_restless);
-	party_say(&party, "<presence/>");
-	assert_true(party.stream->stirred);
-	WAIT(!party.stream->stirred);
-	assert_true(party.stream->is_restless);
+	until = worker_now_ms() + 2200;
+	while (worker_now_ms() < until) {
+		party_say(&party, "<presence/>");
+		assert_true(party.stream->is_restless);
+	}
+	WAIT(!party.stream->is_restless);
+	party_close(&party);
+}
+
+/* Of very many the oldest goes to rest at once. */
+static void test_crowd(void **state)
+{
+	enum { CROWD = 257 };
+	static struct party crowd[CROWD];
+	struct party party;
+
+	party_prepare(&party);
+	for (size_t i = 0; i < CROWD; i++) {
+		crowd[i] = party;
+		party_open(&crowd[i]);
+		peer_puts(crowd[i].peer, OPEN);
+		WAIT(crowd[i].stream->is_restless);
+	}
+	assert_false(crowd[0].stream->is_restless);
+	assert_true(crowd[1].stream->is_restless);
+	party_say(&crowd[0], "<presence/>");
+	party_heard_part(&crowd[0], ERROR("not-authorized"));
+	for (size_t i = 0; i < CROWD; i++) {
+		stream_free(&crowd[i].stream);
+		peer_free(&crowd[i].peer);
+		text_free(&crowd[i].told);
+	}
 	party_close(&party);
 }
 
@@ -61,6 +88,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
