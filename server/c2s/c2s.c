@@ -193,6 +193,15 @@ static bool c2s_early_iq(void *state, struct arena *arena, struct element *eleme
 
 /* ---- moving in ---- */
 
+/* After a reload (RFC 6120 section 4.9.3.5): who has no session yet is ended here. */
+static void c2s_check_domain(struct c2s *c2s)
+{
+	const char *domain = stream_domain(c2s->stream);
+
+	if (c2s->session == NULL && domain != NULL && !server_serves(domain))
+		stream_fail(c2s->stream, STREAM_HOST_GONE, NULL);
+}
+
 /* At home: a new stream on the same connection (RFC 6120 section 6.4.6). */
 static void c2s_arrived(struct mail *mail)
 {
@@ -201,6 +210,7 @@ static void c2s_arrived(struct mail *mail)
 	c2s_enlist(c2s);
 	stream_set_settings(c2s->stream, &gate.settings);
 	stream_restart(c2s->stream);
+	c2s_check_domain(c2s);
 	if (gate.shutting_down)
 		stream_fail(c2s->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
 }
@@ -472,6 +482,7 @@ void c2s_configure(void)
 	LIST_FOREACH (c2s, &gate.all, sibling) {
 		stream_set_settings(c2s->stream, &gate.settings);
 		transport_set_limits(stream_transport(c2s->stream), &gate.limits);
+		c2s_check_domain(c2s);
 	}
 }
 

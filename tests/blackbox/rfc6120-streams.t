@@ -253,6 +253,34 @@ def _():
         silent.expect_close()
 
 
+@test("RFC 6120 4.9.3.5: host-gone for who is at a domain that a reload removes; others stay")
+def _():
+    with Server() as server:
+        stays = server.account("romeo").login("orchard", presence=True)
+        goes = server.account("paris", domain="example.net").login("troy", presence=True)
+        early = server.connect(domain="example.net")
+        server.domains.remove("example.net")
+        server.reload()
+        goes.expect_stream_error("host-gone")
+        early.expect_stream_error("host-gone")
+        late = server.raw(domain="example.net")
+        late.send(late.stream_header())
+        late.expect_stream_error("host-unknown")
+        stays.expect_nothing()
+        server.domains.append("example.net")
+        server.reload("reloaded")
+        while not _serves(server, "example.net"):
+            pass  # the workers take it over one after the other
+        stays.expect_nothing()
+
+
+def _serves(server, domain):
+    connection = server.raw(domain=domain)
+    connection.send(connection.stream_header())
+    answer = connection.next()
+    return answer.tag == "{%s}features" % NS.stream
+
+
 @test("RFC 6120 4.9.3.6: a domain we do not serve is host-unknown")
 def _(server):
     for domain in ("nowhere.example", "sub.example.org", "example.org.evil.example", "127.0.0.1"):
