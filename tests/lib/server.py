@@ -62,6 +62,8 @@ class Server:
     `domains` are all served, each with a certificate of its own.
     """
 
+    made = []  # for the diagnostics of a failed test
+
     def __init__(self, *, workers=4, domains=("example.org", "example.net"), modules=None, limits=None,
                  settings="", scram_iterations=4096, log_level=None):
         self.workers = workers
@@ -79,7 +81,8 @@ class Server:
         self.process = None
         self.connections = []
         self.contexts = {}
-        self.expect_death = False
+        self.closed_log = ""
+        Server.made.append(self)
         atexit.register(self.close)
 
     def __enter__(self):
@@ -247,6 +250,7 @@ class Server:
         if LOGS and os.path.exists(self.log_path):
             name = os.path.basename(sys.argv[0]) + "." + os.path.basename(self.directory) + ".log"
             shutil.copy(self.log_path, os.path.join(LOGS, name))
+        self.closed_log = self.log()
         if not KEEP:
             shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -255,7 +259,7 @@ class Server:
     def log(self, since=0):
         """The log's text from a mark on."""
         if not os.path.exists(self.log_path):
-            return ""
+            return self.closed_log
         with open(self.log_path, "rb") as file:
             file.seek(since)
             return file.read().decode("utf-8", "replace")

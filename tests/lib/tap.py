@@ -125,23 +125,30 @@ class _Runner:
         except Exception as error:
             took = time.monotonic() - started
             self.report(one.title, self.describe(error, took, mark))
-        if server:
-            for connection in server.connections:
-                connection.close()
-            server.connections.clear()
+        self.forget()
 
     def describe(self, error, took, mark):
         parts = [f"{type(error).__name__} after {took:.2f} s: {error}"]
         frames = traceback.extract_tb(error.__traceback__)
         parts += [f"at {os.path.basename(frame.filename)}:{frame.lineno}: {frame.line}"
                   for frame in frames if "/tests/lib/tap.py" not in frame.filename]
-        if self.server:
-            for connection in self.server.connections:
+        for server in Server.made:
+            for connection in server.connections:
                 parts.append(f"--- {connection.name}")
                 parts += [line[:LINE_MAX] for line in connection.transcript[-TRANSCRIPT_LINES:]]
             parts.append("--- server's log since the test began")
-            parts += self.server.log(mark).splitlines()[-LOG_LINES:]
+            parts += server.log(mark if server is self.server else 0).splitlines()[-LOG_LINES:]
         return "\n".join(parts)
+
+    def forget(self):
+        """Closes what a test has left open: connections to the file's server, and other servers."""
+        for server in Server.made:
+            for connection in server.connections:
+                connection.close()
+            server.connections.clear()
+            if server is not self.server:
+                server.close()
+        Server.made[:] = [self.server] if self.server else []
 
     def finish(self):
         """One more point: the server ends as it should, with no sanitizer report in its log."""
