@@ -26,6 +26,12 @@ def wait_rows(account, asker, count):
     expect_rows(account, count)
 
 
+def wait_room(account, asker, count):
+    """The same, and until the server's only worker knows: it learns of its writes in their order."""
+    wait_rows(account, asker, count)
+    asker.set("<vCard xmlns='vcard-temp'/>")
+
+
 class Sender(Client):
     """A client that counts its stanzas, to know when the server has handled all of them."""
 
@@ -273,7 +279,7 @@ def _(romeo, juliet):
 
 @test("XEP-0160 2: a full mailbox refuses, and the sender is told; once emptied it takes again")
 def _():
-    with Server(workers=2, settings="offline { max_messages = 3 }") as server:
+    with Server(workers=1, settings="offline { max_messages = 3 }") as server:
         romeo, juliet = server.accounts([("romeo", None), ("juliet", None)])
         r = sender(romeo)
         r.numbered(juliet, 4)
@@ -286,7 +292,7 @@ def _():
         expect_error(r.expect("<message type='error' id='full'/>"), "service-unavailable")
         j = juliet.login(presence=True)
         expect_numbers(j, 3)
-        wait_rows(juliet, r, 0)
+        wait_room(juliet, r, 0)
         j.end()
         kept(r, juliet, 3)
         expect_rows(juliet, 3)
@@ -326,15 +332,23 @@ def _():
         server.restart()
         r = sender(romeo)
         r.message(juliet.jid, "loads the account", kind="headline")
-        wait_rows(juliet, r, 1)
+        wait_room(juliet, r, 1)
         kept(r, juliet, 1, first=2)
         r.numbered(juliet, 1, first=3)
         if r.errors() != ["m3"]:
             raise Failure(f"errors: {r.errors()}")
+        r.expect("<message type='error' id='m3'/>")
         j = juliet.login(presence=True)
         if bodies(j, 2) != ["1", "2"]:
             raise Failure("not what is left")
-        wait_rows(juliet, r, 0)
+        wait_room(juliet, r, 0)
+        j.end()
+        kept(r, juliet, 2)
+        server.sql("UPDATE offline_messages SET expires_at = 1 WHERE stanza LIKE '%>0<%'")
+        j = juliet.login(presence=True)
+        if bodies(j, 1) != ["1"]:
+            raise Failure("what expired was delivered")
+        j.expect_nothing("<message/>", after=r)
 
 
 # -- what was acknowledged is not lost --
