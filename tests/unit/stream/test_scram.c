@@ -306,6 +306,29 @@ static void test_flags(void **state)
 	}
 }
 
+/* The proof alone does not do: it must be about this exchange. */
+static void test_other_nonce(void **state)
+{
+	struct arena *arena = arena_new(0);
+	struct scram_keys keys;
+	struct scram scram, client;
+	const char *message, *final;
+
+	scram_keys_make(&keys, DIGEST_SHA1, "pencil", 7);
+	scram_client_first(&scram, arena, DIGEST_SHA1, false, false, "n,,n=user,r=abc", 15);
+	scram_server_first(&scram, &keys, "def");
+	client = scram;
+	client.nonce = arena_strdup(arena, "abcdeg");
+	message = prove(&client, "pencil", "", 0);
+	assert_int_equal(
+	    scram_client_final(&scram, message, strlen(message), NULL, 0, &final), SCRAM_REFUSED);
+	client.nonce = arena_strdup(arena, "abcdef");
+	message = prove(&client, "pencil", "", 0);
+	assert_int_equal(
+	    scram_client_final(&scram, message, strlen(message), NULL, 0, &final), SCRAM_OK);
+	arena_free(&arena);
+}
+
 /* Each nonce is new. */
 static void test_nonce(void **state)
 {
@@ -332,6 +355,7 @@ int main(void)
 		cmocka_unit_test(test_nul_inside),
 		cmocka_unit_test(test_binding),
 		cmocka_unit_test(test_flags),
+		cmocka_unit_test(test_other_nonce),
 		cmocka_unit_test(test_nonce),
 	};
 
