@@ -121,7 +121,7 @@ def _():
     folder = installed().build(flags="-DGODWIT_API_VERSION=999")
     expect_refusal(folder, "hello.*interface 999.*build it again")
     folder = installed().build(name="hallo.so")
-    expect_refusal(folder, 'hallo.*calls itself "hello"', modules=["hallo"])
+    expect_refusal(folder, 'hallo.*calls itself .*hello', modules=["hallo"])
     os.unlink(os.path.join(folder, "hallo.so"))
     expect_refusal(folder, "no hello.so")
     with open(os.path.join(folder, "hello.so"), "wb") as file:
