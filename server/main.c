@@ -33,7 +33,7 @@
 #include "loop/worker.h"
 #include "net/listener.h"
 #include "net/transport.h"
-#include "store/store.h"
+#include "store/database.h"
 #include "xml/parser.h"
 #include "xmpp/jid.h"
 

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "core/config.h"
 #include "net/tls.h"
-#include "store/store.h"
+#include "store/database.h"
 #include "tools/ctl.h"
 
 /* What was found so far. */

@@ -11,7 +11,7 @@
 #include "tools/ctl.h"
 #include "loop/timer.h"
 #include "loop/worker.h"
-#include "store/store.h"
+#include "store/database.h"
 
 #define REST_STEP_MS 2
 

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "core/home.h"
 #include "core/module.h"
-#include "store/store.h"
+#include "store/database.h"
 #include "xml/parser.h"
 
 static void status_collect(const struct command *command, json_t *part)

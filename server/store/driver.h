@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "loop/worker.h"
 #include "store/migrate.h"
+#include "store/database.h"
 #include "store/store.h"
 
 /* A parameter, copied: TEXT and BLOB are NUL-terminated behind `length`. */

@@ -23,7 +23,6 @@
 
 struct arena;
 struct element;
-struct store;
 struct store_result;
 
 /* The number of a statement in this process, 0 until it is first run. */
@@ -141,31 +140,5 @@ int64_t store_integer(const struct store_result *result, size_t row, size_t colu
 /* Column `column` of the first row parsed as XML; NULL if there is no row or no element. */
 struct element *store_element(
     const struct store_result *result, size_t column, struct arena *arena);
-
-struct store_limits {
-	unsigned batch_ms;        /* how long writes gather at most (5) */
-	unsigned batch_rows;      /* or how many (200) */
-	size_t max_waiting;       /* requests kept while the database is away, a worker (10000) */
-	size_t max_waiting_bytes; /* and their bytes (64 MiB) */
-	unsigned give_up_ms;      /* after which they fail (30 s) */
-};
-#define STORE_LIMITS_DEFAULT ((struct store_limits){ 5, 200, 10000, 64u << 20, 30000 })
-
-/* `database` is "sqlite:PATH" or a libpq URI. Opens it, brings its schema up to date with the files
- * of `schema_dir` under a lock, and returns the store; NULL and the reason with its cure if it
- * cannot. Blocks: for start only. `migrate` false: only checks that the schema is up to date. */
-struct store *store_open(const char *database, const char *schema_dir, bool migrate,
-    const struct store_limits *limits, struct arena *arena, const char **error_out);
-/* On each worker that wants to use it: makes its connection. */
-void store_attach(struct store *store);
-/* On the same worker before it ends: waits, running its loop's events, until all is committed or
- * given up, then closes. */
-void store_detach(struct store *store);
-void store_close(struct store **store);
-/* Whether the current worker's connection works at the moment. */
-bool store_is_up(void);
-/* "PostgreSQL 15.8" or "SQLite 3.40.1", and the number of the schema; lent. */
-const char *store_version(const struct store *store);
-unsigned store_schema(const struct store *store);
 
 #endif

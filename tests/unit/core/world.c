@@ -5,6 +5,7 @@
 #include "core/home.h"
 #include "core/hooks.h"
 #include "loop/worker.h"
+#include "store/database.h"
 #include <unistd.h>
 
 static struct {

@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "loop/worker.h"
-#include "store/store.h"
+#include "store/database.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /* store_tests.c - what a worker may expect of the store, whichever database is behind it. */
 #include "database.h"
 #include "xml/element.h"
+#include "store/database.h"
 
 #include <stdio.h>
 #include <stdlib.h>

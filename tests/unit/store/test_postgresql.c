@@ -3,6 +3,7 @@
 #include "admin.h"
 #include "database.h"
 #include "store/postgresql.h"
+#include "store/database.h"
 
 #include <stdio.h>
 #include <stdlib.h>
