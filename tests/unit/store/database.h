@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "loop/worker.h"
 #include "store/database.h"
+#include "store/store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
