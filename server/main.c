@@ -466,6 +466,19 @@ static int check(void)
 	return status;
 }
 
+static int print_keys(void)
+{
+	const char *error = NULL;
+	bool printed =
+	    modules_load(&error) && config_print_keys(server_modules(), server.arena, &error);
+
+	if (!printed)
+		fprintf(stderr, "godwit: %s\n", error);
+	loader_stop();
+	server_free();
+	return printed ? 0 : 1;
+}
+
 static int run(void)
 {
 	sigset_t signals;
@@ -489,12 +502,13 @@ static int run(void)
 static int usage(FILE *out, int status)
 {
 	fprintf(out,
-	    "usage: godwit [--config FILE] [--check]\n"
+	    "usage: godwit [--config FILE] [--check | --keys]\n"
 	    "\n"
 	    "An XMPP server. Runs in the foreground; SIGHUP reloads, SIGTERM stops.\n"
 	    "\n"
 	    "  --config FILE  the configuration (default: %s)\n"
 	    "  --check        only check it, with certificates and modules\n"
+	    "  --keys         print what may be set, also for the modules that it names\n"
 	    "  --version      print the version\n"
 	    "  --help         print this\n"
 	    "\n"
@@ -506,9 +520,9 @@ static int usage(FILE *out, int status)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-		{ "check", no_argument, NULL, 'k' }, { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' }, { 0 } };
-	bool only_check = false;
+		{ "check", no_argument, NULL, 'k' }, { "keys", no_argument, NULL, 'K' },
+		{ "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+	int (*work)(void) = run;
 	int option;
 
 	server.config_path = DEFAULT_CONFIG;
@@ -518,7 +532,10 @@ int main(int argc, char **argv)
 			server.config_path = optarg;
 			break;
 		case 'k':
-			only_check = true;
+			work = check;
+			break;
+		case 'K':
+			work = print_keys;
 			break;
 		case 'V':
 			puts("godwit " PACKAGE_VERSION);
@@ -535,5 +552,5 @@ int main(int argc, char **argv)
 	hash_init();
 	jid_init();
 	server.arena = arena_new(0);
-	return only_check ? check() : run();
+	return work();
 }

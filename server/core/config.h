@@ -96,6 +96,10 @@ struct config *config_reload(const struct config *old, const struct module *cons
 /* What is no error but should not stay: certificates that expire soon or name other domains, keys
  * that others can read. */
 void config_warn(const struct config *config, config_warning *warn, void *state);
+/* Prints all keys there are: section, key, type, default, bounds, meaning, with tabs between. False
+ * and the reason. */
+bool config_print_keys(
+    const struct module *const *modules, struct arena *arena, const char **error_out);
 struct config *config_ref(const struct config *config);
 void config_unref(struct config **config);
 /* The served domain of that name, or NULL. */
