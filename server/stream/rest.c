@@ -1,9 +1,9 @@
 /* rest.c - parsers of idle streams are given back.
  * A parser keeps 10 to 140 kB and is made anew in microseconds, but not for every message of a busy
  * chat. So each worker lists the streams whose parser is awake, in the order in which they last
- * stirred. Those that have not for a second go to rest, by one timer that is set while there are any;
- * and the oldest does at once when there are more than a few hundred, so that a storm of logins
- * leaves no holes in the heap that are worth more than its sessions. */
+ * stirred. Those that have not for a second go to rest, by one timer that is set while there are
+ * any; and the oldest does at once when there are more than a few hundred, so that a storm of
+ * logins leaves no holes in the heap that are worth more than its sessions. */
 #include "loop/timer.h"
 #include "loop/worker.h"
 #include "stream/stream-private.h"

@@ -71,6 +71,7 @@ struct stream {
 	const char *why;     /* it ended */
 	struct tokens tokens;
 	STAILQ_HEAD(, waiting) waiting;
+	size_t waiting_bytes;
 	TAILQ_ENTRY(stream) restless;
 	int64_t stirred_ms; /* when bytes came last, for rest.c */
 	uint8_t stage;

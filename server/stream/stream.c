@@ -12,6 +12,9 @@
 #include "xml/element.h"
 #include "xmpp/jid.h"
 
+/* What may wait at a time, as a multiple of what one element may have on the wire. */
+#define WAITING_MAX 4
+
 static void stream_round(struct later *later);
 
 void stream_ask_round(struct stream *stream)
@@ -56,6 +59,7 @@ void stream_drop_waiting(struct stream *stream)
 		STAILQ_REMOVE_HEAD(&stream->waiting, next);
 		arena_free(&arena);
 	}
+	stream->waiting_bytes = 0;
 	stream->peer_ended = false;
 	stream->busy = false;
 	stream->halted = false;
@@ -97,6 +101,7 @@ static void waiting_handle(struct stream *stream)
 
 	while (has_turn(stream) && (waiting = STAILQ_FIRST(&stream->waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&stream->waiting, next);
+		stream->waiting_bytes -= arena_size(waiting->arena);
 		element_handle(stream, waiting->arena, waiting->element);
 	}
 	if (stream->busy || !stream->halted)
@@ -111,24 +116,39 @@ static void waiting_handle(struct stream *stream)
 
 /* ---- the parser's events */
 
+static const struct xml_limits *limits_now(const struct stream *stream)
+{
+	bool before = stream->login != NULL && stream->login->username == NULL;
+
+	return before ? &stream->settings->before_login : &stream->settings->after_login;
+}
+
 static void parser_opened(void *state, const struct element *header)
 {
 	header_receive(state, header);
 }
 
-static void parser_element(void *state, struct arena *arena, struct element *element)
+/* Small elements take many times their bytes: a read full of them must not. Takes the arena. */
+static void element_wait(struct stream *stream, struct arena *arena, struct element *element)
 {
-	struct stream *stream = state;
-	struct waiting *waiting;
+	struct waiting *waiting = arena_alloc(arena, sizeof(*waiting));
 
-	if (!stream->halted) {
-		element_handle(stream, arena, element);
-		return;
-	}
-	waiting = arena_alloc(arena, sizeof(*waiting));
 	waiting->arena = arena;
 	waiting->element = element;
 	STAILQ_INSERT_TAIL(&stream->waiting, waiting, next);
+	stream->waiting_bytes += arena_size(arena);
+	if (stream->waiting_bytes > WAITING_MAX * limits_now(stream)->max_bytes)
+		stream_fail(stream, STREAM_POLICY_VIOLATION, "too much without waiting");
+}
+
+static void parser_element(void *state, struct arena *arena, struct element *element)
+{
+	struct stream *stream = state;
+
+	if (stream->halted)
+		element_wait(stream, arena, element);
+	else
+		element_handle(stream, arena, element);
 }
 
 static void parser_closed(void *state)
@@ -169,13 +189,6 @@ static void parser_failed(struct stream *stream, enum xml_error error)
 }
 
 /* ---- the transport's events */
-
-static const struct xml_limits *limits_now(const struct stream *stream)
-{
-	bool before = stream->login != NULL && stream->login->username == NULL;
-
-	return before ? &stream->settings->before_login : &stream->settings->after_login;
-}
 
 static void transport_received(void *state, const char *bytes, size_t length)
 {

@@ -313,6 +313,24 @@ static void test_pipelined_ends(void **state)
 	party_close(&party);
 }
 
+/* What waits is bounded: a read full of small elements takes a thousand times their bytes. */
+static void test_pipelined_too_much(void **state)
+{
+	struct party party;
+	struct text crowd = { 0 };
+
+	party_prepare(&party);
+	party.defers = true;
+	open_secure(&party);
+	text_puts(&crowd, "<auth " SASL_NS " mechanism='PLAIN'>AHJvbWVvAHNlY3JldA==</auth>");
+	for (int i = 0; i < 100; i++)
+		text_puts(&crowd, "<a/>");
+	party_say(&party, crowd.at);
+	party_heard(&party, ERROR_TEXT("policy-violation", "too much without waiting"));
+	text_free(&crowd);
+	party_close(&party);
+}
+
 /* Nothing is read between <success/> and the restart; not even what came in the same write. */
 static void test_restart(void **state)
 {
@@ -495,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_failures),
 		cmocka_unit_test(test_pipelined),
 		cmocka_unit_test(test_pipelined_ends),
+		cmocka_unit_test(test_pipelined_too_much),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_gone_while_waiting),
 		cmocka_unit_test(test_held_back),
