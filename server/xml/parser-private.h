@@ -38,6 +38,7 @@ struct xml_parser {
 	size_t depth;
 	size_t elements;
 	size_t declarations; /* namespaces declared by the start tag that comes next */
+	size_t ns_bytes;     /* of all namespaces that have to be written out */
 	struct text text;    /* character data up to here, joined */
 
 	/* A long unfinished tag: what need not be shown to expat yet (see parser.c). */

@@ -15,7 +15,9 @@ struct element;
 struct xml_parser;
 
 struct xml_limits {
-	size_t max_bytes;      /* of one first-level child, or of the stream header, as fed */
+	/* Of one first-level child, or of the stream header, as fed. Also of all namespaces in it,
+	 * each counted as often as it has to be written where prefixes are not used. */
+	size_t max_bytes;
 	size_t max_depth;      /* of elements, the first-level child being 1 */
 	size_t max_attributes; /* of one element */
 	size_t max_elements;   /* in one first-level child */

@@ -58,8 +58,9 @@ static bool name_is_too_long(const struct xml_parser *parser, const struct name 
 	       name->local_length > parser->limits.max_name_bytes;
 }
 
-/* The namespace as a string that lives as long as the tree: mostly no copy is made. */
-static const char *ns_intern(const struct xml_parser *parser, const struct name *name)
+/* The namespace as a string that lives as long as the tree: mostly no copy is made. Below the root,
+ * where it is not the parent's, the writer has to name it, and that counts. */
+static const char *ns_intern(struct xml_parser *parser, const struct name *name)
 {
 	const char *parent_ns = parser->current == NULL ? NULL : parser->current->ns;
 	const char *known;
@@ -69,6 +70,8 @@ static const char *ns_intern(const struct xml_parser *parser, const struct name 
 	if (parent_ns != NULL && strncmp(parent_ns, name->ns, name->ns_length) == 0 &&
 	    parent_ns[name->ns_length] == '\0')
 		return parent_ns;
+	if (parent_ns != NULL)
+		parser->ns_bytes += name->ns_length;
 	known = namespace_known(name->ns, name->ns_length);
 	if (known == NULL)
 		return arena_strndup(parser->arena, name->ns, name->ns_length);
@@ -104,10 +107,15 @@ static struct attribute *attribute_build(
 	attribute->ns = namespace_known(name->ns, name->ns_length);
 	if (attribute->ns == NULL)
 		attribute->ns = arena_strndup(parser->arena, name->ns, name->ns_length);
+	if (strcmp(attribute->ns, XML_NS) != 0)
+		parser->ns_bytes += name->ns_length;
 	return attribute;
 }
 
-/* Adds the attributes; false if there are too many, or one has too long a name. */
+/* Adds the attributes; false if there are too many, one has too long a name, or the namespaces of
+ * the child are more bytes than it may have: a prefix lets a short name stand for a long one, in
+ * each of thousands of elements, and a receiver would be sent, and have to take, many times what
+ * came in. */
 static bool attributes_build(
     struct xml_parser *parser, struct element *element, const XML_Char **reported)
 {
@@ -124,7 +132,7 @@ static bool attributes_build(
 		*at = attribute_build(parser, &name, reported[1]);
 		at = &(*at)->next;
 	}
-	return true;
+	return parser->ns_bytes <= parser->limits.max_bytes;
 }
 
 /* Makes the element of a start tag; NULL after refusing it. */
@@ -225,6 +233,7 @@ static void child_begin(struct xml_parser *parser)
 	parser->arena = arena_new(0);
 	parser->unit_at = (size_t)XML_GetCurrentByteIndex(parser->expat);
 	parser->elements = 0;
+	parser->ns_bytes = 0;
 }
 
 static void child_complete(struct xml_parser *parser)
