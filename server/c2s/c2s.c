@@ -22,6 +22,11 @@
 #include "stream/scram.h"
 #include "stream/stream.h"
 
+/* So many iqs of a client are at work at a time: of each that comes back from the database there
+ * may be a large answer, and all of them shall fit between the soft and the hard bound of what a
+ * client leaves unread. */
+#define REQUESTS_MAX 32
+
 struct c2s {
 	LIST_ENTRY(c2s) sibling;
 	struct stream *stream;   /* NULL once it is closed */
@@ -30,6 +35,7 @@ struct c2s {
 	struct mail move;
 	struct account_waiter waiter;
 	char *resource;      /* wanted, while the account loads */
+	unsigned requests;   /* iqs at work */
 	unsigned references; /* the stream, receipts, answers on their way */
 };
 
@@ -317,12 +323,30 @@ static void c2s_settled(void *state, uint32_t sequence)
 	c2s_unref(c2s);
 }
 
-static struct receipt *c2s_receipt(struct c2s *c2s, uint32_t sequence)
+static void c2s_request_settled(void *state, uint32_t sequence)
 {
-	if (sequence == 0)
+	struct c2s *c2s = state;
+
+	c2s->requests--;
+	if (c2s->stream != NULL && c2s->requests == REQUESTS_MAX / 2)
+		stream_resume(c2s->stream);
+	c2s_settled(c2s, sequence);
+}
+
+/* Tells when a stanza has been dealt with: a client that acknowledges, and of every request us. */
+static struct receipt *c2s_receipt(struct c2s *c2s, const struct stanza *stanza, uint32_t sequence)
+{
+	bool is_request = stanza != NULL && stanza_is_request(stanza);
+
+	if (sequence == 0 && !is_request)
 		return NULL;
 	c2s->references++;
-	return receipt_new(c2s_settled, c2s, sequence);
+	if (!is_request)
+		return receipt_new(c2s_settled, c2s, sequence);
+	c2s->requests++;
+	if (c2s->requests == REQUESTS_MAX)
+		stream_pause(c2s->stream);
+	return receipt_new(c2s_request_settled, c2s, sequence);
 }
 
 static void c2s_stanza(void *state, struct arena *arena, struct element *element, uint32_t sequence)
@@ -341,8 +365,8 @@ static void c2s_stanza(void *state, struct arena *arena, struct element *element
 		arena_free(&arena);
 		return;
 	}
-	receipt = c2s_receipt(c2s, sequence);
 	stanza = stanza_from_element(arena, element, c2s->session->jid, NULL, &rc);
+	receipt = c2s_receipt(c2s, stanza, sequence);
 	if (stanza != NULL) {
 		session_receive(c2s->session, stanza, receipt);
 		stanza_unref(&stanza);

@@ -53,11 +53,29 @@ size_t transport_unsent(const struct transport *transport)
 	return transport->output.length - transport->sent;
 }
 
+bool transport_is_full(const struct transport *transport)
+{
+	return transport_unsent(transport) > transport->limits.output_soft_bytes;
+}
+
+static bool write_all(struct transport *transport);
+
+/* A round may be long: only what the kernel does not take is unread. */
+static void write_early(struct transport *transport)
+{
+	if (!transport->blocked && !transport->ended &&
+	    (transport->phase == PHASE_CLEAR || transport->phase == PHASE_SECURE))
+		write_all(transport);
+}
+
 struct text *transport_output(struct transport *transport)
 {
 	struct text *output = &transport->output;
-	size_t unsent = transport_unsent(transport);
+	size_t unsent;
 
+	if (transport_is_full(transport))
+		write_early(transport);
+	unsent = transport_unsent(transport);
 	if (unsent > transport->limits.output_hard_bytes)
 		transport_fail(transport, TRANSPORT_OVERFLOW, "more unsent output than allowed");
 	if (transport->phase == PHASE_OVER) {
@@ -65,7 +83,7 @@ struct text *transport_output(struct transport *transport)
 		return output;
 	}
 	/* The reading in progress ends with what is being delivered. */
-	if (unsent > transport->limits.output_soft_bytes)
+	if (transport_is_full(transport))
 		transport->choked = true;
 	if (output->at == NULL)
 		buffer_take(output);

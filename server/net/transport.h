@@ -71,6 +71,8 @@ void transport_start_tls(struct transport *transport, struct tls_set *set, const
 struct text *transport_output(struct transport *transport);
 /* Bytes queued and not yet handed to the kernel. */
 size_t transport_unsent(const struct transport *transport);
+/* Whether that is over the soft bound. */
+bool transport_is_full(const struct transport *transport);
 /* Stops and restarts reading. Nested calls do not count. Resume may deliver bytes that TLS already
  * holds, from the loop, not inside the call. */
 void transport_pause(struct transport *transport);

@@ -32,11 +32,16 @@ struct text *stream_output(struct stream *stream)
 
 /* ---- waiting for the owner */
 
+static void stream_halt(struct stream *stream)
+{
+	stream->halted = true;
+	transport_pause(stream->transport);
+}
+
 void stream_wait(struct stream *stream)
 {
 	stream->busy = true;
-	stream->halted = true;
-	transport_pause(stream->transport);
+	stream_halt(stream);
 }
 
 /* Goes on at the end of the round: not inside the owner's call. */
@@ -94,17 +99,24 @@ static bool has_turn(const struct stream *stream)
 				    stream->stage == STAGE_BOUND);
 }
 
+/* So much is unread that the peer is not listened to: what it asks for would be added. */
+static bool is_full(const struct stream *stream)
+{
+	return stream->stage == STAGE_BOUND && transport_is_full(stream->transport);
+}
+
 /* Those that waited, in order, up to the next one that makes the stream wait. */
 static void waiting_handle(struct stream *stream)
 {
 	struct waiting *waiting;
 
-	while (has_turn(stream) && (waiting = STAILQ_FIRST(&stream->waiting)) != NULL) {
+	while (has_turn(stream) && !is_full(stream) &&
+	       (waiting = STAILQ_FIRST(&stream->waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&stream->waiting, next);
 		stream->waiting_bytes -= arena_size(waiting->arena);
 		element_handle(stream, waiting->arena, waiting->element);
 	}
-	if (stream->busy || !stream->halted)
+	if (stream->busy || !stream->halted || !STAILQ_EMPTY(&stream->waiting))
 		return;
 	if (stream->peer_ended) {
 		stream_answer_end(stream);
@@ -145,6 +157,8 @@ static void parser_element(void *state, struct arena *arena, struct element *ele
 {
 	struct stream *stream = state;
 
+	if (!stream->halted && is_full(stream))
+		stream_halt(stream);
 	if (stream->halted)
 		element_wait(stream, arena, element);
 	else
@@ -227,7 +241,11 @@ static void transport_secured(void *state)
 
 static void transport_written(void *state)
 {
-	stanzas_written(state);
+	struct stream *stream = state;
+
+	stanzas_written(stream);
+	if (stream->halted)
+		stream_ask_round(stream);
 }
 
 static void transport_closed(void *state, enum transport_end end, const char *detail)
@@ -372,6 +390,18 @@ void stream_restart(struct stream *stream)
 	stream->header_sent = false;
 	login_resume_deadline(stream);
 	transport_resume(stream->transport);
+}
+
+void stream_pause(struct stream *stream)
+{
+	if (stream->stage == STAGE_BOUND)
+		stream_wait(stream);
+}
+
+void stream_resume(struct stream *stream)
+{
+	if (stream->stage == STAGE_BOUND)
+		stream_go_on(stream);
 }
 
 const char *stream_domain(const struct stream *stream)

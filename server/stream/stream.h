@@ -139,6 +139,10 @@ void stream_send(
 /* Everything the stanza `sequence` led to is durable: the h of <a/> may pass it, once all before
  * are settled too. An unsolicited <a/> tells a client that had asked before. */
 void stream_settled(struct stream *stream, uint32_t sequence);
+/* Of a bound stream: no more stanzas are handed over, nor read, until it is resumed. A stream does
+ * the same by itself while its peer leaves too much unread. */
+void stream_pause(struct stream *stream);
+void stream_resume(struct stream *stream);
 /* Ends with a stream error; `closed` follows from the loop. `text` may be NULL. */
 void stream_fail(struct stream *stream, enum stream_error error, const char *text);
 /* Ends properly, </stream:stream>. */

@@ -247,6 +247,26 @@ static void test_hard_bound_in_round(void **state)
 	peer_free(&peer);
 }
 
+/* What the kernel takes in the midst of a round is not unread: only a peer that does not read is
+ * cut for what it did not. */
+static void test_early(void **state)
+{
+	struct transport_limits limits = wide_limits;
+	struct owner owner = { 0 };
+	struct peer *peer;
+
+	limits.output_soft_bytes = 99999;
+	limits.output_hard_bytes = 400000;
+	peer = meet(&owner, &limits, TLS1_3_VERSION);
+	for (int i = 0; i < 3; i++)
+		put(&owner, 150000);
+	transport_output(owner.transport);
+	WAIT(owner.written);
+	assert_int_equal(owner.closed, 0);
+	owner_close(&owner);
+	peer_free(&peer);
+}
+
 static void test_deadline(void **state)
 {
 	for (size_t w = 0; w < COUNT_OF(ways); w++) {
@@ -369,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_soft_bound_in_round),
 		cmocka_unit_test(test_hard_bound),
 		cmocka_unit_test(test_hard_bound_in_round),
+		cmocka_unit_test(test_early),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_deadline_moves),
 		cmocka_unit_test(test_written_writes),

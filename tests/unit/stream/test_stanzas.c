@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "net/transport.h"
 #include "party.h"
 #include "xml/element.h"
 #include "xmpp/jid.h"
@@ -85,6 +86,66 @@ static void test_end_inside(void **state)
 	party_say(&party, "<message/><presence/><foo>");
 	party_told(&party, "stanza 0 <message xmlns='jabber:client'/>\nclosed: conflict\n");
 	party_heard(&party, ERROR("conflict"));
+	party_close(&party);
+}
+
+static void pause_stream(struct party *party)
+{
+	stream_pause(party->stream);
+}
+
+/* What was read already waits, the peer's end as well; the rest is not read. */
+static void test_paused(void **state)
+{
+	struct party party;
+
+	party_open_bound(&party);
+	party.on_stanza = pause_stream;
+	party_say(&party, "<message id='1'/><message id='2'/>");
+	party_say(&party, "<message id='3'/>" END);
+	party_told(&party, "stanza 0 <message xmlns='jabber:client' id='1'/>\n");
+	stream_resume(party.stream);
+	office_settle();
+	party_told(&party, "stanza 0 <message xmlns='jabber:client' id='2'/>\n");
+	party.on_stanza = NULL;
+	stream_resume(party.stream);
+	office_settle();
+	party_told(&party, "stanza 0 <message xmlns='jabber:client' id='3'/>\n"
+			   "closed: ended by the peer\n");
+	party_heard(&party, END);
+	party_close(&party);
+}
+
+/* A client that reads nothing is answered only so far. */
+static void answer_much(struct party *party)
+{
+	static const char much[100000];
+
+	text_append(transport_output(stream_transport(party->stream)), much, sizeof(much));
+}
+
+static void test_full(void **state)
+{
+	const struct transport_limits limits = { .output_soft_bytes = 400000,
+		.output_hard_bytes = 600000 };
+	static const char line[] =
+	    "stanza 0 <iq xmlns='jabber:client' id='1' type='get'><a/></iq>\n";
+	enum { COUNT = 20 };
+	struct party party;
+	struct text requests = { 0 };
+
+	party_open_bound(&party);
+	transport_set_limits(stream_transport(party.stream), &limits);
+	peer_listen(party.peer, false);
+	party.on_stanza = answer_much;
+	for (int i = 0; i < COUNT; i++)
+		text_puts(&requests, "<iq id='1' type='get'><a/></iq>");
+	party_say(&party, requests.at);
+	assert_in_range(party.told.length, 1, COUNT * strlen(line) - 1);
+	peer_listen(party.peer, true);
+	WAIT(party.told.length == COUNT * strlen(line));
+	assert_false(stream_is_over(party.stream));
+	text_free(&requests);
 	party_close(&party);
 }
 
@@ -206,6 +267,8 @@ int main(void)
 		cmocka_unit_test(test_no_stanza),
 		cmocka_unit_test(test_lang),
 		cmocka_unit_test(test_end_inside),
+		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_sent_to),
 		cmocka_unit_test(test_delivered_when_written),
 		cmocka_unit_test(test_sent_while_told),
