@@ -129,6 +129,11 @@ size_t arena_size(const struct arena *arena)
 	return arena->total;
 }
 
+size_t arena_used(const struct arena *arena)
+{
+	return arena->total - (size_t)(arena->end - arena->next);
+}
+
 static struct piece *arena_add_piece(struct arena *arena, size_t bytes)
 {
 	struct piece *piece = mem_alloc(bytes);

@@ -16,6 +16,8 @@ struct arena *arena_new(size_t first_bytes);
 void arena_free(struct arena **arena);
 /* Bytes taken from the heap for this arena so far, for limits. */
 size_t arena_size(const struct arena *arena);
+/* The same without what the newest piece has left: what an arena made of one piece would need. */
+size_t arena_used(const struct arena *arena);
 
 /* `size` bytes, aligned for any type, undefined content; never NULL. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((returns_nonnull, alloc_size(2)));

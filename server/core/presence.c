@@ -119,7 +119,7 @@ static void presence_available(struct session *session, const struct stanza *pre
 		return;
 	}
 	stanza_unref(&session->presence);
-	session->presence = stanza_ref(presence);
+	session->presence = stanza_compact(presence);
 	session->priority = priority;
 	send_to_contacts(session->account, presence, SUBSCRIPTION_FROM);
 	send_to_own(session->account, presence);

@@ -175,9 +175,8 @@ struct stanza *stanza_readdress(
 	return other;
 }
 
-struct stanza *stanza_copy(const struct stanza *stanza)
+static struct stanza *copy_into(struct arena *arena, const struct stanza *stanza)
 {
-	struct arena *arena = arena_new(0);
 	struct stanza *copy = stanza_alloc(arena);
 
 	copy->kind = stanza->kind;
@@ -186,6 +185,20 @@ struct stanza *stanza_copy(const struct stanza *stanza)
 	copy->id = arena_strdup(arena, stanza->id);
 	set_addresses(copy, stanza->from, stanza->to);
 	return copy;
+}
+
+struct stanza *stanza_copy(const struct stanza *stanza)
+{
+	return copy_into(arena_new(0), stanza);
+}
+
+struct stanza *stanza_compact(const struct stanza *stanza)
+{
+	struct stanza *copy = stanza_copy(stanza);
+	struct stanza *compact = copy_into(arena_new(arena_used(copy->arena)), copy);
+
+	stanza_unref(&copy);
+	return compact;
 }
 
 struct stanza *stanza_parse(const char *bytes, size_t length)

@@ -68,6 +68,8 @@ struct stanza *stanza_readdress(
     const struct stanza *stanza, const struct jid *from, const struct jid *to);
 /* A copy with a tree of its own in an arena of its own, to be changed before it is sent. */
 struct stanza *stanza_copy(const struct stanza *stanza);
+/* A copy that takes no more memory than it needs, for what is kept for long. */
+struct stanza *stanza_compact(const struct stanza *stanza);
 /* Reads back what stanza_to_text() wrote; NULL if it cannot. */
 struct stanza *stanza_parse(const char *bytes, size_t length);
 

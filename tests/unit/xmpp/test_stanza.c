@@ -215,6 +215,27 @@ static void test_copy(void **state)
 	text_free(&text);
 }
 
+/* What is kept for long says the same and has no room to spare, small or large. */
+static void test_compact(void **state)
+{
+	static const char *const bodies[] = { "", "x", "0123456789012345678901234567890123456789" };
+
+	for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+		struct arena *arena = arena_new(0);
+		struct stanza *stanza = parsed(arena_printf(arena,
+		    "<message" X " from='a@b' to='c@d'>%0*d<body>%s</body></message>",
+		    i == 2 ? 3000 : 1, 0, bodies[i]));
+		struct stanza *compact = stanza_compact(stanza);
+
+		assert_true(
+		    arena_size(stanza_arena(compact)) - arena_used(stanza_arena(compact)) < 16);
+		assert_string_equal(stanza_to_text(arena, compact), stanza_to_text(arena, stanza));
+		stanza_unref(&compact);
+		stanza_unref(&stanza);
+		arena_free(&arena);
+	}
+}
+
 static int open_profiles(void **state)
 {
 	jid_init();
@@ -231,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_readdress),
 		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_compact),
 	};
 
 	return cmocka_run_group_tests(tests, open_profiles, NULL);
