@@ -67,6 +67,9 @@ static struct contexts *contexts_get(void)
 
 void crypto_init(void)
 {
+	/* A thread that is still connecting to a database may outlive main(): nothing is torn down
+	 * under it. */
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 	for (size_t i = 0; i < DIGEST_COUNT; i++) {
 		fetched[i] = EVP_MD_fetch(NULL, digests[i].name, NULL);
 		if (fetched[i] == NULL) {
