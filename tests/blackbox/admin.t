@@ -215,7 +215,7 @@ def _():
     with Server() as server:
         server.stop()
         if not server.database.uri.startswith("sqlite:"):
-            raise Skip("only SQLite makes its own database")
+            return  # only SQLite makes its own database
         server.database.drop()
         for ending in ("", "-wal", "-shm"):
             if os.path.exists(server.database.path + ending):
