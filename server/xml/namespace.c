@@ -73,7 +73,7 @@ static const struct entry entries[] = {
 	ENTRY("http://jabber.org/protocol/nick"),
 	ENTRY("http://jabber.org/protocol/tune"),
 	ENTRY("urn:ietf:params:xml:ns:xmpp-tls"),
-	ENTRY("http://etherx.jabber.org/streams"),
+	ENTRY(NAMESPACE_STREAM),
 	ENTRY("urn:ietf:params:xml:ns:vcard-4.0"),
 	ENTRY("urn:ietf:params:xml:ns:xmpp-bind"),
 	ENTRY("urn:ietf:params:xml:ns:xmpp-sasl"),

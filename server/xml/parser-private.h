@@ -31,6 +31,7 @@ struct xml_parser {
 	bool maps_server;   /* jabber:server is read as jabber:client */
 	struct text raw;    /* the header as it came, until it is complete */
 	struct text replay; /* a start tag of the same name and declarations, for after a rest */
+	const char *usual;  /* in its place, if it is one that nearly everybody sends */
 
 	/* The child being read; all NULL or 0 between stanzas. */
 	struct arena *arena;

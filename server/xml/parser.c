@@ -115,7 +115,10 @@ static void expat_replay(struct xml_parser *parser)
 {
 	expat_make(parser);
 	parser->replaying = true;
-	expat_feed(parser, parser->replay.at, parser->replay.length);
+	if (parser->usual != NULL)
+		expat_feed(parser, parser->usual, strlen(parser->usual));
+	else
+		expat_feed(parser, parser->replay.at, parser->replay.length);
 	parser->replaying = false;
 }
 

@@ -200,13 +200,29 @@ static void XMLCALL ns_declared(void *state, const XML_Char *prefix, const XML_C
 		parser->content_ns = mem_strdup(uri);
 }
 
+/* A session at rest need not keep what is the same for all. */
+static void replay_finish(struct xml_parser *parser)
+{
+	static const char *const usual[] = {
+		"<stream:stream xmlns='" NAMESPACE_CLIENT "' xmlns:stream='" NAMESPACE_STREAM "'>",
+		"<stream:stream xmlns:stream='" NAMESPACE_STREAM "' xmlns='" NAMESPACE_CLIENT "'>",
+	};
+
+	replay_begin(parser);
+	text_putc(&parser->replay, '>');
+	for (size_t i = 0; i < COUNT_OF(usual); i++)
+		if (text_equal(parser->replay.at, usual[i]))
+			parser->usual = usual[i];
+	if (parser->usual != NULL)
+		text_free(&parser->replay);
+}
+
 static void header_opened(
     struct xml_parser *parser, const XML_Char *name, const XML_Char **attributes)
 {
 	struct element *header;
 
-	replay_begin(parser);
-	text_putc(&parser->replay, '>');
+	replay_finish(parser);
 	parser->stage = STAGE_STREAM;
 	parser->arena = arena_new(0);
 	header = tag_build(parser, name, attributes);
