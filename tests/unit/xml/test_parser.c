@@ -282,6 +282,41 @@ static void test_rest(void **state)
 	recorder_finish(&recorder);
 }
 
+/* Headers that are the same for nearly all are not kept; whatever was declared is known after a
+ * rest. */
+static void test_rest_headers(void **state)
+{
+	static const struct {
+		const char *header;
+		bool is_usual;
+	} rows[] = {
+		{ CLIENT_HEADER, true },
+		{ "<stream:stream xmlns:stream='" STREAM_NS "' to='d' xmlns='jabber:client'>",
+		    true },
+		{ "<stream:stream xmlns:stream='" STREAM_NS "' xmlns='jabber:client' xmlns:s='u'>",
+		    false },
+		{ "<s:stream xmlns:s='" STREAM_NS "' xmlns='jabber:client'>", false },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct recorder recorder;
+		bool is_s = strncmp(rows[i].header, "<s:", 3) == 0;
+
+		recorder_start(&recorder, NULL);
+		recorder_feed(&recorder, rows[i].header);
+		xml_parser_rest(recorder.parser);
+		assert_null(recorder.parser->expat);
+		assert_int_equal(recorder.parser->usual != NULL, rows[i].is_usual);
+		assert_int_equal(recorder.parser->replay.at == NULL, rows[i].is_usual);
+		assert_int_equal(recorder_feed(&recorder, is_s ? "<a/><s:b/></s:stream>"
+							       : "<a/><stream:b/></stream:stream>"),
+		    XML_OK);
+		assert_string_equal(recorder_log(&recorder),
+		    OPEN "<a xmlns='jabber:client'/>\n<b xmlns='" STREAM_NS "'/>\nclose\n");
+		recorder_finish(&recorder);
+	}
+}
+
 static void test_stop(void **state)
 {
 	struct recorder recorder;
@@ -370,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_teasing_tag),
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_rest_headers),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_content_ns),
 		cmocka_unit_test(test_set_limits),
