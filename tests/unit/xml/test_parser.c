@@ -291,7 +291,7 @@ static void test_rest_headers(void **state)
 		bool is_usual;
 	} rows[] = {
 		{ CLIENT_HEADER, true },
-		{ "<stream:stream xmlns:stream='" STREAM_NS "' to='d' xmlns='jabber:client'>",
+		{ "<stream:stream xmlns:stream='" STREAM_NS "' xmlns='jabber:client'>",
 		    true },
 		{ "<stream:stream xmlns:stream='" STREAM_NS "' xmlns='jabber:client' xmlns:s='u'>",
 		    false },
