@@ -2,6 +2,7 @@
  * and the deadlines for all of it. */
 #include <string.h>
 
+#include "base/log.h"
 #include "net/listener.h"
 #include "net/transport.h"
 #include "loop/timer.h"
@@ -21,10 +22,12 @@ static void deadline_passed(void *state)
 {
 	struct stream *stream = state;
 
-	if (stream->stage == STAGE_SECURING)
+	if (stream->stage == STAGE_SECURING) {
+		log_info(stream->log, "TLS failed", KV("why", "not in time"));
 		stream_over(stream, "no TLS in time");
-	else
+	} else {
 		stream_fail(stream, STREAM_CONNECTION_TIMEOUT, "not logged in in time");
+	}
 }
 
 static void timer_start(struct stream *stream)

@@ -248,9 +248,15 @@ static void transport_written(void *state)
 		stream_ask_round(stream);
 }
 
+/* Who had a session is logged when that ends; who only tried TLS, here. */
 static void transport_closed(void *state, enum transport_end end, const char *detail)
 {
-	stream_over(state, detail);
+	struct stream *stream = state;
+
+	if (stream->stage == STAGE_SECURING ||
+	    (end == TRANSPORT_TLS_FAILED && stream->stage < STAGE_BOUND))
+		log_info(stream->log, "TLS failed", KV("why", detail));
+	stream_over(stream, detail);
 }
 
 static const struct transport_events transport_events = { transport_received, transport_secured,
