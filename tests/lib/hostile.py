@@ -1,0 +1,149 @@
+"""hostile.py - what tests of ill will have in common: @hostile, which proves after each of them that
+everyone else was undisturbed, and figures of the server's process.
+
+After a hostile test somebody who was logged in all the time and somebody who logs in now write to
+each other, on the same server. What a test did to its own connections is its own affair.
+"""
+import functools
+import inspect
+import os
+import random
+import re
+import statistics
+import time
+
+from .connection import FACTOR, Failure
+from .tap import diagnose, test
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
+# The same garbage again: GODWIT_TEST_SEED=... of the failed run.
+SEED = int(os.environ.get("GODWIT_TEST_SEED", random.SystemRandom().randrange(2**32)))
+
+
+def note(text):
+    """A figure for the reader: a line of diagnostics."""
+    diagnose(text)
+
+
+def random_of(title):
+    """Random numbers of this test and this run; the seed is printed."""
+    note(f"GODWIT_TEST_SEED={SEED}")
+    return random.Random(f"{SEED} {title}")
+
+
+def hostile(title, timeout=30, bystander=True):
+    """Registers a test, which ends in check_others(). Its parameters are as with @test."""
+    def register(function):
+        @functools.wraps(function)
+        def wrapped(server, **arguments):
+            watch = bystander_of(server) if bystander else None
+            if "server" in inspect.signature(function).parameters:
+                arguments["server"] = server
+            function(**arguments)
+            check_others(server, watch)
+
+        parameters = [parameter for parameter in inspect.signature(function).parameters.values()
+                      if parameter.name != "server"]
+        server = inspect.Parameter("server", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        wrapped.__signature__ = inspect.Signature([server, *parameters])
+        return test(title, timeout=timeout)(wrapped)
+    return register
+
+
+# -- the others --
+
+def bystander_of(server):
+    """A client that stays logged in from the first hostile test of this server to the last."""
+    watch = getattr(server, "bystander", None)
+    if watch is None:
+        account, server.passer = server.accounts([("bystander", None), ("passer", None)])
+        watch = server.bystander = account.login("window", presence=True)
+        server.connections.remove(watch)
+    # Its transcript would grow for the whole file.
+    watch.transcript.clear()
+    return watch
+
+
+def check_others(server, watch=None):
+    """Somebody logs in, and writes to the bystander and hears from it."""
+    server.check_alive()
+    watch = watch or bystander_of(server)
+    passer = server.passer.login(presence=True)
+    for one, other in ((passer, watch), (watch, passer)):
+        identifier = one.message(other.jid, "all is well")
+        other.expect(f"<message id='{identifier}' from='{one.jid}'><body>all is well</body></message>")
+    watch.expect_nothing()
+    passer.end()
+
+
+# -- the process --
+
+def memory(server):
+    """Resident bytes of the process."""
+    with open(f"/proc/{server.process.pid}/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * PAGE
+
+
+def descriptors(server):
+    """How many are open."""
+    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+
+
+def cpu_seconds(server):
+    """Time of processors the process has used."""
+    with open(f"/proc/{server.process.pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def mib(count):
+    return f"{count / 2**20:.1f} MiB"
+
+
+def settle(found, wanted, what, seconds=10):
+    """Waits until found() is what is wanted, for what the server does by itself."""
+    deadline = time.monotonic() + seconds * FACTOR
+    while True:
+        value = found()
+        if wanted(value):
+            return value
+        if time.monotonic() > deadline:
+            raise Failure(f"{what}: still {value}")
+        time.sleep(0.02)
+
+
+def expect_log_lines(server, mark, pattern, count=1):
+    """Waits for a line that the regular expression is found in; there must be so many since the mark."""
+    server.wait_log(pattern, since=mark)
+    lines = [line for line in server.log(mark).splitlines() if re.search(pattern, line)]
+    if len(lines) != count:
+        raise Failure(f"{len(lines)} lines with {pattern!r}, not {count}:\n" + "\n".join(lines))
+    return lines
+
+
+# -- time --
+
+def latencies(one, other, count=50):
+    """Seconds that each of so many messages took from one client to another, one after the other."""
+    times = []
+    for _ in range(count):
+        started = time.monotonic()
+        identifier = one.message(other.jid)
+        other.expect(f"<message id='{identifier}'/>")
+        times.append(time.monotonic() - started)
+    return times
+
+
+def quantile(times, share):
+    return sorted(times)[min(len(times) - 1, int(len(times) * share))]
+
+
+def note_times(what, times):
+    note(f"{what}: median {1000 * statistics.median(times):.2f} ms, p99 "
+         f"{1000 * quantile(times, 0.99):.2f} ms, of {len(times)}")
+
+
+__all__ = ["SEED", "bystander_of", "check_others", "cpu_seconds", "descriptors", "expect_log_lines",
+           "hostile", "latencies", "memory", "mib", "note", "note_times", "quantile", "random_of",
+           "settle"]
