@@ -36,7 +36,7 @@ const char *tls_reason(void);
 bool tls_name_ascii(const char *domain, char *out);
 
 /* A server's end of TLS on `fd`, from the contexts of the current worker; `alpn` points to what
- * transport_start_tls() was given and outlives it. NULL if libssl refuses. */
-SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn);
+ * transport_start_tls() was given and outlives it, `domain` is as there. NULL if libssl refuses. */
+SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn, const char *domain);
 
 #endif

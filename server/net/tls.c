@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <openssl/err.h>
 
@@ -71,6 +72,14 @@ static int protocols_sent(SSL *ssl, const unsigned char **chosen, unsigned char 
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* RFC 6120 section 5.3.5: who wants to renegotiate is cut off. What tells is that libssl says no.
+ */
+static void something_happened(const SSL *ssl, int where, int value)
+{
+	if (where == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_NO_RENEGOTIATION)
+		shutdown(SSL_get_fd(ssl), SHUT_RDWR);
+}
+
 static bool context_protect(SSL_CTX *context)
 {
 	int groups[] = { NID_X25519, NID_X9_62_prime256v1 };
@@ -109,6 +118,7 @@ static SSL_CTX *context_new(struct tls_set *set, const struct tls_domain *domain
 	SSL_CTX_set_tlsext_servername_callback(context, server_name_sent);
 	SSL_CTX_set_tlsext_servername_arg(context, set);
 	SSL_CTX_set_alpn_select_cb(context, protocols_sent, NULL);
+	SSL_CTX_set_info_callback(context, something_happened);
 	if (!context_protect(context) || !context_certify(context, &domain->pair)) {
 		SSL_CTX_free(context);
 		return NULL;
@@ -170,18 +180,24 @@ static bool domain_keep(
 	return true;
 }
 
-/* SNI (RFC 6066 section 3): the certificate of the domain asked for, or else the first. */
+/* NULL if it is none of ours. */
+static const struct tls_domain *domain_find(const struct tls_set *set, const char *name)
+{
+	char ascii[TLS_NAME_MAX];
+
+	if (name == NULL || !tls_name_ascii(name, ascii))
+		return NULL;
+	return hash_get(set->by_name, ascii, strlen(ascii));
+}
+
+/* SNI (RFC 6066 section 3): the certificate of the domain asked for, or else that of before. */
 static int server_name_sent(SSL *ssl, int *alert, void *state)
 {
 	struct tls_set *set = state;
 	const char *sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	const struct tls_domain *domain;
-	char name[TLS_NAME_MAX];
+	const struct tls_domain *domain = domain_find(set, sent);
 
 	(void)alert;
-	if (sent == NULL || !tls_name_ascii(sent, name))
-		return SSL_TLSEXT_ERR_NOACK;
-	domain = hash_get(set->by_name, name, strlen(name));
 	/* The connection may have moved to another worker since it began. */
 	if (domain == NULL || contexts_make(set) != set->count)
 		return SSL_TLSEXT_ERR_NOACK;
@@ -291,13 +307,14 @@ void tls_set_unref(struct tls_set **set)
 	mem_free(gone);
 }
 
-SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn)
+SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn, const char *domain)
 {
+	const struct tls_domain *named = domain_find(set, domain);
 	SSL *ssl;
 
 	if (contexts_make(set) != set->count)
 		return NULL;
-	ssl = SSL_new(set->contexts[worker_slot()][0]);
+	ssl = SSL_new(set->contexts[worker_slot()][named == NULL ? 0 : named->index]);
 	if (ssl == NULL)
 		return NULL;
 	if (SSL_set_fd(ssl, fd) != 1) {

@@ -18,8 +18,9 @@ struct tls_certificate {
 };
 
 /* Loads certificates and keys and makes a context for each domain. Immutable and reference-counted,
- * the same for all workers; a reload makes another, and connections keep theirs. The first domain
- * serves clients without SNI; what SNI names but is not among the domains gets the first as well.
+ * the same for all workers; a reload makes another, and connections keep theirs. Clients
+ * without SNI, or whose SNI names none of the domains, get the first, or the one that their stream
+ * header named.
  * Returns NULL and a text naming file, trouble and cure in `error_out` (made in `arena`). */
 struct tls_set *tls_set_new(const struct tls_certificate *certificates, size_t count,
     struct arena *arena, const char **error_out);

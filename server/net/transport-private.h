@@ -35,6 +35,7 @@ struct transport {
 	SSL *ssl;
 	struct tls_set *tls;
 	const char *alpn;
+	const char *domain; /* whose certificate, unless SNI says; lent, or NULL */
 	const char *detail;
 
 	struct text output;

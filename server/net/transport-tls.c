@@ -22,12 +22,14 @@ static _Thread_local struct {
 	unsigned count;
 } handshakes;
 
-void transport_start_tls(struct transport *transport, struct tls_set *set, const char *alpn)
+void transport_start_tls(
+    struct transport *transport, struct tls_set *set, const char *alpn, const char *domain)
 {
 	if (transport->phase != PHASE_CLEAR || transport->ended)
 		return;
 	transport->tls = tls_set_ref(set);
 	transport->alpn = alpn;
+	transport->domain = domain;
 	transport->clear_left = transport_unsent(transport);
 	if (transport->clear_left == 0) {
 		secure_begin(transport);
@@ -40,7 +42,8 @@ void transport_start_tls(struct transport *transport, struct tls_set *set, const
 void secure_begin(struct transport *transport)
 {
 	ERR_clear_error();
-	transport->ssl = tls_accept(transport->tls, transport->fd, &transport->alpn);
+	transport->ssl =
+	    tls_accept(transport->tls, transport->fd, &transport->alpn, transport->domain);
 	if (transport->ssl == NULL) {
 		transport_fail(transport, TRANSPORT_TLS_FAILED, tls_reason());
 		return;

@@ -62,8 +62,10 @@ void transport_abandon_all(void);
 
 /* Server side of TLS: at once for direct TLS; for STARTTLS what is queued leaves in clear first,
  * and received bytes that follow are taken as TLS. `alpn_required` NULL: none; else a client that
- * sends ALPN without this protocol is refused (XEP-0368: "xmpp-client"). `alpn` is lent. */
-void transport_start_tls(struct transport *transport, struct tls_set *set, const char *alpn);
+ * sends ALPN without this protocol is refused (XEP-0368: "xmpp-client"). `domain`, if not NULL,
+ * has its certificate shown to who does not ask for one by SNI. Both are lent until `secured`. */
+void transport_start_tls(
+    struct transport *transport, struct tls_set *set, const char *alpn, const char *domain);
 
 /* Where to append output; it is written at the end of this round. Call transport_output() anew for
  * each piece: it is what queues the write. Never NULL; what is appended after a failure is dropped.

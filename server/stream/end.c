@@ -115,6 +115,14 @@ void stream_answer_end(struct stream *stream)
 	stream_over(stream, "ended by the peer");
 }
 
+void stream_refuse_element(struct stream *stream, const struct element *element)
+{
+	bool is_server = element_is(element, NS_SERVER, NULL);
+
+	stream_fail(
+	    stream, is_server ? STREAM_INVALID_NAMESPACE : STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+}
+
 /* Section 4.9.1.1: both ends close. */
 void stream_peer_failed(struct stream *stream, const struct element *element)
 {

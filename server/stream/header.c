@@ -12,9 +12,12 @@
 
 #define ID_BYTES 16
 #define LANG_MAX_BYTES 64
+#define XMPP_VERSION "1.0"
+#define DIGITS "0123456789"
 
-/* Section 4.7.3: nobody may guess the id. `to` may be NULL. */
-static void header_send(struct stream *stream, const char *to)
+/* Section 4.7.3: nobody may guess the id. Section 4.7.4: what we write ourselves is English,
+ * whatever the peer prefers. `to` and `version` may be NULL. */
+static void header_send(struct stream *stream, const char *to, const char *version)
 {
 	struct text *out = transport_output(stream->transport);
 	struct arena *arena = arena_new(0);
@@ -22,12 +25,13 @@ static void header_send(struct stream *stream, const char *to)
 
 	crypto_random(id, sizeof(id));
 	text_puts(out, "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT
-		       "' xmlns:stream='" NS_STREAM "' version='1.0'");
+		       "' xmlns:stream='" NS_STREAM "'");
+	xml_write_attribute(out, "version", version);
 	/* Section 4.9.1.3: empty where the peer named nothing that we serve. */
 	xml_write_attribute(out, "from", stream->domain == NULL ? "" : stream->domain);
 	xml_write_attribute(out, "to", to);
 	xml_write_attribute(out, "id", hex_encode(arena, id, sizeof(id)));
-	xml_write_attribute(out, "xml:lang", stream->lang == NULL ? "en" : stream->lang);
+	xml_write_attribute(out, "xml:lang", "en");
 	text_putc(out, '>');
 	stream->header_sent = true;
 	arena_free(&arena);
@@ -36,20 +40,39 @@ static void header_send(struct stream *stream, const char *to)
 void header_send_anyway(struct stream *stream)
 {
 	if (!stream->header_sent)
-		header_send(stream, NULL);
+		header_send(stream, NULL, XMPP_VERSION);
 }
 
-/* Section 4.7.5: "major.minor", each a number; at least 1.0. */
-static bool version_supported(const char *version)
+/* Section 4.7.5: "major.minor", each a number. */
+static bool version_is_number(const char *version)
 {
-	const char *digits = "0123456789";
-	size_t major = version == NULL ? 0 : strspn(version, digits);
+	size_t major = version == NULL ? 0 : strspn(version, DIGITS);
 	size_t minor;
 
 	if (major == 0 || version[major] != '.')
 		return false;
-	minor = strspn(version + major + 1, digits);
-	return minor > 0 && version[major + 1 + minor] == '\0' && strspn(version, "0") < major;
+	minor = strspn(version + major + 1, DIGITS);
+	return minor > 0 && version[major + 1 + minor] == '\0';
+}
+
+/* At least 1.0. */
+static bool version_supported(const char *version)
+{
+	return version_is_number(version) && strspn(version, "0") < strspn(version, DIGITS);
+}
+
+/* Ours, or the peer's if it is lower; none for who gave none. */
+static const char *version_answer(struct arena *arena, const char *version)
+{
+	const char *minor;
+
+	if (version_supported(version))
+		return XMPP_VERSION;
+	if (!version_is_number(version))
+		return NULL;
+	minor = strchr(version, '.') + 1;
+	minor += strspn(minor, "0");
+	return arena_printf(arena, "0.%s", *minor == '\0' ? "0" : minor);
 }
 
 /* Section 4.7.4: what is no language tag is not remembered. */
@@ -65,51 +88,78 @@ static void lang_take(struct stream *stream, const char *lang)
 	stream->lang = mem_strdup(lang);
 }
 
-static bool refuse(struct stream *stream, enum stream_error error, const char *text)
-{
-	stream_fail(stream, error, text);
-	return false;
-}
+/* Why a header is not accepted. */
+struct refusal {
+	enum stream_error error;
+	const char *text;
+};
 
-/* Sections 4.7.2 and 4.9.3.6. The domain of the first header stays that of the connection. */
-static bool domain_take(struct stream *stream, struct arena *arena, const char *to)
+/* Sections 4.7.2 and 4.9.3.6. The domain of the first header stays that of the stream, until TLS
+ * makes everything new. */
+static const struct refusal *domain_take(struct stream *stream, struct arena *arena, const char *to)
 {
+	static const struct refusal nameless = { STREAM_IMPROPER_ADDRESSING,
+		"'to' has to name a domain" };
+	static const struct refusal other = { STREAM_NOT_AUTHORIZED, "'to' may not change" };
+	static const struct refusal unknown = { STREAM_HOST_UNKNOWN, NULL };
 	const struct jid *domain = to == NULL ? NULL : jid_parse(arena, to);
 
 	if (domain == NULL || !jid_is_domain(domain))
-		return refuse(stream, STREAM_IMPROPER_ADDRESSING, "'to' has to name a domain");
+		return &nameless;
 	if (stream->domain != NULL && strcmp(stream->domain, jid_text(domain)) != 0)
-		return refuse(stream, STREAM_NOT_AUTHORIZED, "'to' may not change");
+		return &other;
 	if (!stream->events->serves(stream->state, jid_text(domain)))
-		return refuse(stream, STREAM_HOST_UNKNOWN, NULL);
+		return &unknown;
 	if (stream->domain == NULL)
 		stream->domain = mem_strdup(jid_text(domain));
-	return true;
+	return NULL;
 }
 
-static bool header_accept(struct stream *stream, struct arena *arena, const struct element *header)
+/* NULL: it is accepted. The domain is taken first, since our answer names it (section 4.7.1). */
+static const struct refusal *header_check(
+    struct stream *stream, struct arena *arena, const struct element *header)
 {
-	lang_take(stream, element_attribute_ns(header, XML_NS, "lang"));
+	static const struct refusal namespace = { STREAM_INVALID_NAMESPACE, NULL };
+	static const struct refusal format = { STREAM_BAD_FORMAT, NULL };
+	static const struct refusal version = { STREAM_UNSUPPORTED_VERSION, NULL };
+	const struct refusal *domain = domain_take(stream, arena, element_attribute(header, "to"));
+
 	if (!element_is(header, NS_STREAM, NULL))
-		return refuse(stream, STREAM_INVALID_NAMESPACE, NULL);
+		return &namespace;
 	if (!element_is(header, NS_STREAM, "stream"))
-		return refuse(stream, STREAM_BAD_FORMAT, NULL);
+		return &format;
 	if (strcmp(xml_parser_content_ns(stream->parser), NS_CLIENT) != 0)
-		return refuse(stream, STREAM_INVALID_NAMESPACE, NULL);
+		return &namespace;
 	if (!version_supported(element_attribute(header, "version")))
-		return refuse(stream, STREAM_UNSUPPORTED_VERSION, NULL);
-	return domain_take(stream, arena, element_attribute(header, "to"));
+		return &version;
+	return domain;
+}
+
+/* Section 6.4.6: whom the peer says to be, on TLS, is held against who logs in. */
+static void claim_note(struct stream *stream, const char *peer)
+{
+	struct login *login = stream->login;
+
+	if (!transport_is_secure(stream->transport) || login->username != NULL)
+		return;
+	mem_free(login->claim);
+	login->claim = peer == NULL ? NULL : mem_strdup(peer);
 }
 
 void header_receive(struct stream *stream, const struct element *header)
 {
 	struct arena *arena = arena_new(0);
 	const char *from = element_attribute(header, "from");
-	const struct jid *peer = from == NULL ? NULL : jid_parse(arena, from);
+	const struct jid *jid = from == NULL ? NULL : jid_parse(arena, from);
+	const char *peer = jid == NULL ? NULL : jid_bare_text(arena, jid);
+	const struct refusal *refusal = header_check(stream, arena, header);
 
-	if (header_accept(stream, arena, header)) {
-		header_send(stream, peer == NULL ? NULL : jid_text(peer));
+	lang_take(stream, element_attribute_ns(header, XML_NS, "lang"));
+	claim_note(stream, peer);
+	header_send(stream, peer, version_answer(arena, element_attribute(header, "version")));
+	if (refusal == NULL)
 		features_send(stream);
-	}
+	else
+		stream_fail(stream, refusal->error, refusal->text);
 	arena_free(&arena);
 }

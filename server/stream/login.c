@@ -72,11 +72,21 @@ void login_free(struct stream *stream)
 	sasl_free(&login->sasl);
 	arena_free(&login->bind_arena);
 	mem_free(login->username);
+	mem_free(login->claim);
 	mem_free(login);
 	stream->login = NULL;
 }
 
 /* ---- STARTTLS */
+
+void login_forget(struct stream *stream)
+{
+	sasl_free(&stream->login->sasl);
+	mem_free(stream->domain);
+	stream->domain = NULL;
+	mem_free(stream->lang);
+	stream->lang = NULL;
+}
 
 /* Whatever was sent in clear behind <starttls/> is gone with the parser; what comes from now on is
  * TLS (section 5.3.4). */
@@ -88,7 +98,7 @@ void login_secure(struct stream *stream)
 	stream_drop_waiting(stream);
 	stream->stage = STAGE_SECURING;
 	timer_start(stream);
-	transport_start_tls(stream->transport, stream->settings->tls, ALPN);
+	transport_start_tls(stream->transport, stream->settings->tls, ALPN, stream->domain);
 	if (halted)
 		transport_resume(stream->transport);
 }
@@ -114,16 +124,20 @@ static void sasl_send(struct stream *stream, const char *name, const char *data)
 	text_printf(stream_output(stream), "<%s xmlns='" NS_SASL "'>%s</%s>", name, data, name);
 }
 
-/* Sections 6.4.5 and 6.4.4; after too many, the end. */
+/* Section 6.4.5: after too many, the end. */
+static void failure_count(struct stream *stream)
+{
+	stream->login->failures++;
+	if (stream->login->failures >= stream->settings->max_login_failures)
+		stream_fail(stream, STREAM_POLICY_VIOLATION, "too many failed logins");
+}
+
+/* Sections 6.4.5 and 6.4.4. */
 static void failure_send(struct stream *stream)
 {
-	struct login *login = stream->login;
-
 	text_printf(stream_output(stream), "<failure xmlns='" NS_SASL "'><%s/></failure>",
-	    sasl_failure_name(sasl_failure(login->sasl)));
-	login->failures++;
-	if (login->failures >= stream->settings->max_login_failures)
-		stream_fail(stream, STREAM_POLICY_VIOLATION, "too many failed logins");
+	    sasl_failure_name(sasl_failure(stream->login->sasl)));
+	failure_count(stream);
 	stream_go_on(stream);
 }
 
@@ -158,12 +172,32 @@ static void handle_failure(struct stream *stream)
 	timer_set(login->hold, hold_ms);
 }
 
+/* Section 6.4.6: a peer that said who it is has to be the one who logs in. */
+static bool is_as_claimed(const struct stream *stream)
+{
+	const char *claim = stream->login->claim;
+	struct arena *arena;
+	bool is;
+
+	if (claim == NULL)
+		return true;
+	arena = arena_new(0);
+	is = text_equal(claim,
+	    arena_printf(arena, "%s@%s", sasl_username(stream->login->sasl), stream->domain));
+	arena_free(&arena);
+	return is;
+}
+
 /* Section 6.4.6. The owner takes over from the end of the round; until then nothing more is read.
  */
 static void handle_success(struct stream *stream)
 {
 	struct login *login = stream->login;
 
+	if (!is_as_claimed(stream)) {
+		stream_fail(stream, STREAM_INVALID_FROM, "'from' is not who logs in");
+		return;
+	}
 	sasl_send(stream, "success", sasl_data(login->sasl));
 	login->username = mem_strdup(sasl_username(login->sasl));
 	sasl_free(&login->sasl);
@@ -209,10 +243,17 @@ void stream_credentials(struct stream *stream, enum rc rc, const struct scram_ke
 static void handle_sasl(struct stream *stream, const struct element *element)
 {
 	struct sasl *sasl = stream->login->sasl;
-	struct arena *arena = arena_new(0);
-	const char *text = element_text(arena, element);
+	struct arena *arena;
+	const char *text;
 	enum sasl_step step;
 
+	/* Section 6.4.2: begun anew in the midst of an exchange, which counts as failed. */
+	if (element_is(element, NULL, "auth") && sasl_is_ongoing(sasl))
+		failure_count(stream);
+	if (stream->stage != STAGE_LOGIN)
+		return;
+	arena = arena_new(0);
+	text = element_text(arena, element);
 	if (element_child(element, NULL, NULL) != NULL)
 		step = sasl_malformed(sasl);
 	else if (element_is(element, NULL, "auth"))
@@ -257,6 +298,6 @@ void login_element(struct stream *stream, struct arena *arena, struct element *e
 	else if (element_is(element, NS_STREAM, "error"))
 		stream_peer_failed(stream, element);
 	else
-		stream_fail(stream, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+		stream_refuse_element(stream, element);
 	arena_free(&arena);
 }

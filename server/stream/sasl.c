@@ -364,13 +364,19 @@ static const struct mechanism *mechanism_find(const char *name)
 	return NULL;
 }
 
+bool sasl_is_ongoing(const struct sasl *sasl)
+{
+	return sasl->state == STATE_FIRST || sasl->state == STATE_FINAL;
+}
+
 enum sasl_step sasl_auth(struct sasl *sasl, const char *mechanism, const char *text)
 {
 	enum sasl_failure failure;
 
-	if (sasl->state != STATE_IDLE)
+	if (sasl->state == STATE_KEYS || sasl->state == STATE_DONE)
 		return step_fail(sasl, SASL_MALFORMED_REQUEST, "auth inside an exchange");
 	exchange_end(sasl);
+	sasl->state = STATE_IDLE;
 	sasl->arena = arena_new(0);
 	sasl->disabled = false;
 	sasl->mechanism = mechanism == NULL ? NULL : mechanism_find(mechanism);

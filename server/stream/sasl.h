@@ -59,8 +59,11 @@ const char *sasl_offered(const struct sasl *sasl, size_t *cursor);
 /* In the same way the binding types to announce (XEP-0440). */
 const char *sasl_offered_binding(const struct sasl *sasl, size_t *cursor);
 
+/* Whether an exchange has begun and waits for the client. */
+bool sasl_is_ongoing(const struct sasl *sasl);
 /* <auth mechanism='...'>text</auth>; <response>text</response>; <abort/>. What does not fit the
- * state is a failure. `mechanism` may be NULL (no attribute). */
+ * state is a failure; auth in the midst of an exchange begins another (section 6.4.2). `mechanism`
+ * may be NULL (no attribute). */
 enum sasl_step sasl_auth(struct sasl *sasl, const char *mechanism, const char *text);
 enum sasl_step sasl_response(struct sasl *sasl, const char *text);
 enum sasl_step sasl_abort(struct sasl *sasl);

@@ -38,7 +38,7 @@ void stanzas_element(struct stream *stream, struct arena *arena, struct element 
 	else if (element_is(element, NS_STREAM, "error"))
 		stream_peer_failed(stream, element);
 	else
-		stream_fail(stream, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+		stream_refuse_element(stream, element);
 	arena_free(&arena);
 }
 

@@ -42,7 +42,9 @@ struct login {
 	struct sasl *sasl;
 	struct timer *hold; /* a failure is held back */
 	unsigned failures;
+	unsigned bind_failures;
 	char *username; /* SASL has told; prepared */
+	char *claim;    /* bare `from` of the peer's header on TLS, or NULL */
 	/* A bind request in progress; its id lives in its arena. */
 	struct arena *bind_arena;
 	const char *bind_id;
@@ -108,6 +110,8 @@ void stream_fail_with(
     struct stream *stream, enum stream_error error, const char *text, const char *more);
 /* The peer has sent its end tag: answers it. */
 void stream_answer_end(struct stream *stream);
+/* A first-level child that is neither a stanza nor known (sections 4.8.3 and 4.8.4). */
+void stream_refuse_element(struct stream *stream, const struct element *element);
 /* The peer has sent <stream:error/>. */
 void stream_peer_failed(struct stream *stream, const struct element *element);
 
@@ -126,6 +130,8 @@ void features_send(struct stream *stream);
 
 void login_element(struct stream *stream, struct arena *arena, struct element *element);
 void login_secure(struct stream *stream);
+/* Nothing that was said before TLS counts (section 5.4.3.3). */
+void login_forget(struct stream *stream);
 /* Starts the deadline; after a move goes on with what is left of it. */
 void login_start(struct stream *stream);
 void login_resume_deadline(struct stream *stream);

@@ -236,6 +236,7 @@ static void transport_secured(void *state)
 		return;
 	stream->stage = STAGE_HEADER;
 	stream->header_sent = false;
+	login_forget(stream);
 	login_resume_deadline(stream);
 }
 

@@ -250,6 +250,24 @@ def _(romeo):
     succeed(connection.sasl("SCRAM-SHA-256", romeo.username, romeo.password))
 
 
+@test("RFC 6120 6.4.2: <auth/> in the midst of an exchange begins another")
+def _(romeo, juliet):
+    connection, _ = challenged(juliet, "SCRAM-SHA-1", Scram("SCRAM-SHA-1", juliet.username, "x"))
+    succeed(connection.sasl("SCRAM-SHA-256", romeo.username, romeo.password))
+    connection, _ = challenged(juliet, "SCRAM-SHA-1", Scram("SCRAM-SHA-1", juliet.username, "x"))
+    refuse(connection.sasl("PLAIN", romeo.username, "wrong"))
+    connection.respond(b"c=biws,r=x,p=y")
+    connection.expect_sasl_failure("malformed-request")
+
+
+@test("RFC 6120 6.4.2: but not for ever")
+def _(romeo):
+    connection = romeo.connect()
+    for _ in range(6):
+        connection.try_send(f"<auth xmlns='{NS.sasl}' mechanism='PLAIN'/>")
+    connection.expect_stream_error("policy-violation")
+
+
 @test("RFC 6120 6.5.2: a disabled account")
 def _(server, romeo):
     server.sql(f"UPDATE users SET disabled = true WHERE username = '{romeo.username}'")
@@ -355,6 +373,27 @@ def _(romeo):
         connection.wait(lambda: connection.queue or connection.closed, "a refusal")
         if connection.queue and connection.queue[0].tag == SUCCESS:
             raise Failure("success twice")
+
+
+def claiming(server, sender):
+    """A connection whose stream header on TLS has that from."""
+    connection = server.raw()
+    connection.open()
+    connection.starttls()
+    connection.open(from_=sender)
+    return connection
+
+
+@test("RFC 6120 6.4.6: who logs in must be who the stream header says")
+def _(romeo, juliet):
+    for mechanism in ("SCRAM-SHA-256", "PLAIN"):
+        for sender in (romeo.jid, f"{romeo.jid}/orchard", romeo.jid.upper()):
+            connection = claiming(romeo.server, sender)
+            succeed(connection.sasl(mechanism, romeo.username, romeo.password))
+        for sender in (juliet.jid, "example.org", f"{romeo.username}@example.net"):
+            connection = claiming(romeo.server, sender)
+            connection.auth("PLAIN", plain(romeo))
+            connection.expect_stream_error("invalid-from")
 
 
 @test("RFC 6120 6.4.6: bind and the rest are features only after success")

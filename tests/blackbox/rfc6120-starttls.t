@@ -3,6 +3,7 @@
 import ssl
 
 from harness import *
+from lib.tls import renegotiate
 
 STARTTLS = f"<starttls xmlns='{NS.tls}'/>"
 
@@ -177,24 +178,69 @@ def _(server):
                 raise Failure(f"{domain}: {names}")
 
 
-@test("RFC 6120 13.7.1: without SNI, and with a name we do not serve, the first domain's")
+def certificate_of(server, domain):
+    with open(server.certificate(domain)[0], encoding="ascii") as file:
+        return ssl.PEM_cert_to_DER_cert(file.read())
+
+
+@test("RFC 6120 5.4.3.1: without SNI, or with a name we do not serve, the stream header chooses")
 def _(server):
     context = weak_context(ciphers="DEFAULT")
     for name in (None, "nowhere.example"):
-        connection = proceeded(server)
+        for domain in server.domains:
+            connection = server.raw(domain=domain)
+            connection.open()
+            connection.send(STARTTLS)
+            connection.expect(f"<proceed xmlns='{NS.tls}'/>")
+            connection.socket = context.wrap_socket(connection.socket, server_hostname=name)
+            if connection.socket.getpeercert(binary_form=True) != certificate_of(server, domain):
+                raise Failure(f"not the certificate of {domain}")
+            check_usable(connection)
+
+
+@test("RFC 6120 13.7.1: with direct TLS and without SNI, the first domain's")
+def _(server):
+    context = weak_context(ciphers="DEFAULT")
+    for name in (None, "nowhere.example"):
+        connection = server.raw(listener="c2s-tls")
         connection.socket = context.wrap_socket(connection.socket, server_hostname=name)
-        if connection.socket.getpeercert(binary_form=True) is None:
-            raise Failure("no certificate")
+        if connection.socket.getpeercert(binary_form=True) != certificate_of(server, server.domains[0]):
+            raise Failure("another certificate")
         check_usable(connection)
 
 
-@test("RFC 6120 5.4.3.3: the domain asked for after TLS is the one from before")
+@test("RFC 6120 5.3.3: nothing stands between <starttls/> and TLS, not even white space")
 def _(server):
-    connection = proceeded(server)
+    connection = server.raw()
+    connection.open()
+    connection.send(STARTTLS)
+    data = b""
+    while not data.endswith(b">"):
+        data += connection.socket.recv(4096)
+    if data != f"<proceed xmlns='{NS.tls}'/>".encode():
+        raise Failure(f"sent: {data!r}")
     connection.wrap_tls()
-    connection.send(connection.stream_header(to=server.domains[1]))
-    connection.expect("<stream:error/>")
-    connection.expect_close()
+    check_usable(connection)
+
+
+@test("RFC 6120 5.3.5: who renegotiates is cut off, without a word")
+def _(server):
+    connection = server.connect(version="1.2")
+    answer = renegotiate(connection.socket)
+    # At most an alert: 5 bytes of a record's head, and what AES-GCM makes of 2 bytes.
+    if len(answer) > 5 + 8 + 2 + 16:
+        raise Failure(f"{len(answer)} bytes came")
+    server.connect()
+
+
+@test("RFC 6120 5.4.3.3: what was said before TLS is forgotten: to, from, language, and what waited")
+def _(server, romeo):
+    connection = server.raw()
+    connection.open(from_=romeo.jid, xml_lang="de")
+    connection.starttls()
+    connection.open(to=server.domains[1])
+    if connection.header.get("from") != server.domains[1] or connection.header.get("to") is not None:
+        raise Failure(show(connection.header))
 
 
 @test("XEP-0368 4: direct TLS with ALPN xmpp-client")

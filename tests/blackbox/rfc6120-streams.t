@@ -59,6 +59,32 @@ def _(romeo, juliet):
     j.expect(f"<message from='{r.jid}' id='last'><body>adieu</body></message>")
 
 
+@test("RFC 6120 4.4: who was told the end may still speak; the connection ends with its answer")
+def _(server):
+    connection = opened(server)
+    connection.send("<nonsense/>")
+    connection.expect("<stream:error/>")
+    connection.expect_end()
+    for _ in range(3):
+        connection.send("<presence/>")
+    connection.send("</stream:stream>")
+    connection.expect_close()
+    if connection.closed != "end of file":
+        raise Failure(f"the end is: {connection.closed}")
+
+
+@test("RFC 6120 4.4: TLS ends with a close_notify, so that nobody can cut a stream short")
+def _(romeo):
+    for leave in ("</stream:stream>", "<nonsense/>"):
+        r = romeo.login("orchard")
+        r.socket.suppress_ragged_eofs = False
+        r.send(leave)
+        r.expect_end()
+        r.expect_close()
+        if r.closed != "end of file":
+            raise Failure(f"the end is: {r.closed}")
+
+
 @test("RFC 6120 4.6.1: white space between stanzas keeps the connection, before and after login")
 def _(server, romeo):
     connection = server.raw()
@@ -82,6 +108,16 @@ def _(server):
             raise Failure(f"from is {connection.header.get('from')}, not {domain}")
 
 
+@test("RFC 6120 4.7.1: that of a refusal too")
+def _(server):
+    for attributes in ({"version": "0.9"}, {"xmlns": "jabber:wrong"}, {"stream": "urn:wrong"}):
+        connection = server.raw(domain=server.domains[1])
+        connection.send(connection.stream_header(**attributes))
+        connection.expect("<stream:error/>")
+        if connection.header.get("from") != server.domains[1]:
+            raise Failure(f"{attributes}: from is {connection.header.get('from')}")
+
+
 @test("RFC 6120 4.7.1: a domain is prepared before it is compared")
 def _(server):
     connection = server.raw()
@@ -102,12 +138,12 @@ def _(romeo):
 
 @test("RFC 6120 4.7.2: the to of the answer names the client that gave its from")
 def _(romeo):
-    connection = romeo.server.raw()
-    connection.open()
-    connection.starttls()
-    connection.open(from_=romeo.jid)
-    if connection.header.get("to") != romeo.jid:
-        raise Failure(f"to is {connection.header.get('to')}")
+    for sender, to in ((romeo.jid, romeo.jid), (f"{romeo.jid}/orchard", romeo.jid), (None, None),
+                       ("@", None)):
+        connection = romeo.server.raw()
+        connection.open(from_=sender)
+        if connection.header.get("to") != to:
+            raise Failure(f"{sender}: to is {connection.header.get('to')}")
 
 
 @test("RFC 6120 4.7.3: the id is there, and another for each stream")
@@ -123,10 +159,21 @@ def _(server):
         raise Failure(f"ids: {seen}")
 
 
-@test("RFC 6120 4.7.4: the header has xml:lang")
+@test("RFC 6120 4.7.3: an id that the client gives is ignored")
 def _(server):
-    if not opened(server).header.get(LANG):
-        raise Failure("no xml:lang")
+    connection = server.raw()
+    connection.open(id="mine")
+    if connection.header.get("id") == "mine":
+        raise Failure("the id is the client's")
+
+
+@test("RFC 6120 4.7.4: the header says English, for that is what the server writes")
+def _(server):
+    for lang in (None, "en", "en-GB", "de", "de-CH", "x" * 100, "&<'"):
+        connection = server.raw()
+        connection.open(xml_lang=lang)
+        if connection.header.get(LANG) != "en":
+            raise Failure(f"{lang}: xml:lang is {connection.header.get(LANG)}")
 
 
 @test("RFC 6120 4.7.5: version 1.0 is answered by 1.0, a higher minor or major one too")
@@ -135,6 +182,16 @@ def _(server):
         connection = server.raw()
         connection.open(version=version)
         if connection.header.get("version") != "1.0":
+            raise Failure(f"{version} was answered by {connection.header.get('version')}")
+
+
+@test("RFC 6120 4.7.5: a lower version is answered by itself, none by none")
+def _(server):
+    for version, answer in ((None, None), ("0.9", "0.9"), ("00.09", "0.9"), ("0.0", "0.0"), ("x", None)):
+        connection = server.raw()
+        connection.send(connection.stream_header(version=version))
+        connection.expect("<stream:error/>")
+        if connection.header.get("version") != answer:
             raise Failure(f"{version} was answered by {connection.header.get('version')}")
 
 
@@ -169,6 +226,39 @@ def _(server):
     connection.expect("<stream:features/>")
 
 
+@two_users("RFC 6120 4.8.5: a prefix that the stream header declares is declared again where it is used")
+def _(romeo, juliet):
+    j = juliet.login("balcony", presence=True)
+    r = romeo.connect(kind=Client)
+    r.account = romeo
+    r.sasl("PLAIN", romeo.username, romeo.password)
+    r.send(r.stream_header(xmlns_x="urn:x"))
+    r.expect("<stream:features/>")
+    r.bind()
+    r.send(f"<message to='{j.jid}' id='1'><x:a x:b='c'/></message>")
+    j.expect("<message id='1'><a xmlns='urn:x' xmlns:p='urn:x' p:b='c'/></message>")
+
+
+@two_users("RFC 6120 4.8.5: stanzas are written without a prefix, however they came")
+def _(romeo, juliet):
+    r, j = romeo.login("orchard"), juliet.login("balcony", presence=True)
+    r.send(f"<c:message xmlns:c='jabber:client' to='{j.jid}' id='1'><c:body>x</c:body>"
+           "<x xmlns='urn:x'><c:body/></x></c:message>")
+    j.expect("<message id='1'><body>x</body></message>")
+    if ":message" in j.transcript[-1] or ":body" in j.transcript[-1]:
+        raise Failure(j.transcript[-1])
+
+
+@test("RFC 6120 4.8.4: what is no stanza goes to nobody")
+def _(romeo, juliet):
+    j = juliet.login("balcony", presence=True)
+    for element in ("<game xmlns='urn:x' to='{}'/>", "<message xmlns='urn:x' to='{}'/>"):
+        r = romeo.login("orchard")
+        r.send(element.format(j.jid))
+        r.expect_stream_error("unsupported-stanza-type")
+    j.expect_nothing()
+
+
 @test("RFC 6120 4.8.5: quotes of either kind, any order of attributes, no XML declaration")
 def _(server):
     for header in (f"<stream:stream version=\"1.0\" to=\"example.org\" xmlns:stream=\"{NS.stream}\" "
@@ -176,7 +266,9 @@ def _(server):
                    f"<?xml version='1.0' encoding='UTF-8'?>\n<stream:stream\n to='example.org'\n"
                    f" version='1.0' xmlns='{NS.client}' xmlns:stream='{NS.stream}' >",
                    f"<?xml version=\"1.0\" encoding='utf-8' standalone='yes'?><stream:stream "
-                   f"to='example.org' version='1.0' xmlns='{NS.client}' xmlns:stream='{NS.stream}'>"):
+                   f"to='example.org' version='1.0' xmlns='{NS.client}' xmlns:stream='{NS.stream}'>",
+                   f"<?xml version='1.0' standalone='no'?><stream:stream to='example.org' "
+                   f"version='1.0' xmlns='{NS.client}' xmlns:stream='{NS.stream}'>"):
         connection = server.raw()
         connection.send(header)
         connection.expect("<stream:features/>")
@@ -208,6 +300,28 @@ def _(server):
     connection.expect_stream_error("host-unknown")
     if not connection.header.get("id"):
         raise Failure("the header has no id")
+
+
+@test("RFC 6120 4.9.1.3: to who names no host of ours, the header is from nobody")
+def _(server):
+    for to in ("", "nowhere.example"):
+        connection = server.raw()
+        connection.send(connection.stream_header(to=to))
+        connection.expect_stream_error("host-unknown|improper-addressing")
+        if connection.header.get("from") != "":
+            raise Failure(f"from is {connection.header.get('from')}")
+
+
+@test("RFC 6120 4.9.2: an error is one condition, and a text that says its language")
+def _(server):
+    connection = server.raw()
+    connection.send(connection.stream_header(to="a@b/c"))
+    error = connection.expect_stream_error("improper-addressing")
+    names = [part.tag for part in error]
+    if names != ["{%s}improper-addressing" % NS.streams, "{%s}text" % NS.streams]:
+        raise Failure(show(error))
+    if error[1].get(LANG) != "en" or not error[1].text:
+        raise Failure(show(error))
 
 
 @test("RFC 6120 4.9.3.1: what is no stream header is refused")
@@ -442,22 +556,47 @@ def _(server):
                 "unsupported-encoding|bad-format|not-well-formed|invalid-xml")
 
 
-@test("RFC 6120 11.6: a byte order mark of UTF-8 is no harm or not well-formed")
+@test("RFC 6120 11.6: a byte order mark is text, and so no beginning of a stream")
 def _(server):
     connection = server.raw()
     connection.send(b"\xef\xbb\xbf" + connection.stream_header().encode())
-    connection.wait(lambda: connection.queue, "features or an error")
-    if connection.queue[0].tag != "{%s}features" % NS.stream:
-        connection.expect_stream_error("not-well-formed|unsupported-encoding|bad-format|invalid-xml")
+    connection.expect_stream_error("not-well-formed")
+
+
+@test("RFC 6120 11.6: elsewhere the same character is text")
+def _(romeo):
+    r = romeo.login("orchard")
+    r.message(r.jid, "\ufeffa\ufeff", id="z")
+    if text(r.expect("<message id='z'/>"), "body") != "\ufeffa\ufeff":
+        raise Failure("it was taken for a byte order mark")
+
+
+@test("RFC 6120 11.5: the server's headers begin with an XML declaration, which says version only")
+def _(server, romeo):
+    connection = server.raw()
+    connection.open()
+    connection.starttls()
+    connection.open()
+    connection.sasl("PLAIN", romeo.username, romeo.password)
+    connection.open()
+    headers = [line for line in connection.transcript if "<< " in line and "<stream:stream" in line]
+    if len(headers) != 3 or not all("<< <?xml version='1.0'?><stream:stream " in line for line in headers):
+        raise Failure("\n".join(headers))
+
+
+@test("RFC 6120 4.8.3: a stanza of servers' namespace is none of a client's")
+def _(server, romeo):
+    for connection in (opened(server), server.connect(), romeo.login()):
+        connection.send("<message xmlns='jabber:server'/>")
+        connection.expect_stream_error("invalid-namespace")
 
 
 @test("RFC 6120 4.9.3.24: a first-level child that is no stanza")
 def _(romeo):
-    for bad in ("<pubsub/>", "<item xmlns='urn:x'/>", "<message xmlns='jabber:server'/>",
-                "<message xmlns='urn:x'/>", "<Message/>"):
+    for bad in ("<pubsub/>", "<item xmlns='urn:x'/>", "<message xmlns='urn:x'/>", "<Message/>"):
         r = romeo.login()
         r.send(bad)
-        r.expect_stream_error("unsupported-stanza-type|invalid-namespace")
+        r.expect_stream_error("unsupported-stanza-type")
 
 
 @test("RFC 6120 4.9.2: an unknown child of the stream namespace is refused")

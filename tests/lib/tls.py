@@ -5,6 +5,7 @@ the libssl that Python has loaded already.
 """
 import ctypes
 import hashlib
+import socket
 import ssl
 import subprocess
 
@@ -33,17 +34,33 @@ def client_context(certificates, *, version=None, alpn=None):
     return context
 
 
+def _handle(sock):
+    """The SSL * of a socket. _ssl._SSLSocket: the object's header, a weak reference, then that."""
+    address = id(sock._sslobj) + object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)
+    return ctypes.c_void_p.from_address(address)
+
+
+def renegotiate(sock):
+    """Asks for a new handshake (TLS 1.2), and returns the bytes of the answer up to the end."""
+    library = ctypes.CDLL("libssl.so.3")
+    handle = _handle(sock)
+    if library.SSL_renegotiate(handle) != 1:
+        raise ValueError("no renegotiation here")
+    library.SSL_do_handshake(handle)
+    answer = b""
+    while data := socket.socket.recv(sock, 4096):
+        answer += data
+    return answer
+
+
 def _export(sock):
     """RFC 9266: 32 bytes, with a context of zero length."""
     library = ctypes.CDLL("libssl.so.3")
     export = library.SSL_export_keying_material
     export.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p,
                        ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int]
-    # _ssl._SSLSocket: the object's header, a weak reference to the socket, then SSL *.
-    address = id(sock._sslobj) + object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)
-    handle = ctypes.c_void_p.from_address(address).value
     out = ctypes.create_string_buffer(32)
-    if export(handle, out, 32, EXPORTER_LABEL, len(EXPORTER_LABEL), b"", 0, 1) != 1:
+    if export(_handle(sock), out, 32, EXPORTER_LABEL, len(EXPORTER_LABEL), b"", 0, 1) != 1:
         raise ValueError("no keying material")
     return out.raw
 

@@ -54,7 +54,7 @@ static void meet(struct meeting *meeting, int version, const char *name, const c
 	*meeting = (struct meeting){ 0 };
 	meeting->peer = peer_new(&fd);
 	owner_open(&meeting->owner, fd, &wide_limits);
-	transport_start_tls(meeting->owner.transport, set, alpn_required);
+	transport_start_tls(meeting->owner.transport, set, alpn_required, NULL);
 	peer_secure(meeting->peer, version, name, alpn_sent);
 	WAIT(meeting->owner.secured || meeting->owner.closed);
 	office_settle();
@@ -178,7 +178,7 @@ static void test_ciphers_refused(void **state)
 		struct peer *peer = peer_new(&fd);
 
 		owner_open(&owner, fd, &wide_limits);
-		transport_start_tls(owner.transport, set, NULL);
+		transport_start_tls(owner.transport, set, NULL, NULL);
 		peer->context = SSL_CTX_new(TLS_client_method());
 		SSL_CTX_set_max_proto_version(peer->context, TLS1_2_VERSION);
 		SSL_CTX_set_cipher_list(peer->context, refused[i]);
@@ -295,7 +295,7 @@ static void test_reload(void **state)
 
 	owner.echo = true;
 	owner_open(&owner, fd, &wide_limits);
-	transport_start_tls(owner.transport, made, NULL);
+	transport_start_tls(owner.transport, made, NULL, NULL);
 	tls_set_unref(&made);
 	peer_secure(peer, 0, "gone.example", NULL);
 	WAIT(owner.secured);

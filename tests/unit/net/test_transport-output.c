@@ -35,7 +35,7 @@ static struct peer *meet(struct owner *owner, const struct transport_limits *lim
 	owner_open(owner, fd, limits);
 	if (way == 0)
 		return peer;
-	transport_start_tls(owner->transport, set, NULL);
+	transport_start_tls(owner->transport, set, NULL, NULL);
 	peer_secure(peer, way, NULL, NULL);
 	WAIT(owner->secured && peer->secured);
 	return peer;

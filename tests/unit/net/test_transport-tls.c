@@ -38,7 +38,7 @@ static void answer_starttls(struct owner *owner)
 		return;
 	text_clear(&owner->received);
 	text_puts(transport_output(owner->transport), "<proceed/>");
-	transport_start_tls(owner->transport, set, NULL);
+	transport_start_tls(owner->transport, set, NULL, NULL);
 	/* Queued after it: not for the eyes of others. */
 	text_puts(transport_output(owner->transport), "<secret/>");
 }
@@ -122,7 +122,7 @@ static void test_proceed_to_slow_reader(void **state)
 	peer_listen(peer, false);
 	owner_open(&owner, fd, &wide_limits);
 	text_append(transport_output(owner.transport), bytes, length);
-	transport_start_tls(owner.transport, set, NULL);
+	transport_start_tls(owner.transport, set, NULL, NULL);
 	text_puts(transport_output(owner.transport), "<secret/>");
 	office_settle();
 	assert_true(transport_unsent(owner.transport) > 9);
@@ -145,7 +145,7 @@ static struct peer *meet(struct owner *owner, struct tls_set *with, int version)
 	struct peer *peer = peer_new(&fd);
 
 	owner_open(owner, fd, &wide_limits);
-	transport_start_tls(owner->transport, with, NULL);
+	transport_start_tls(owner->transport, with, NULL, NULL);
 	peer_secure(peer, version, NULL, NULL);
 	WAIT(owner->secured && peer->secured);
 	return peer;
@@ -201,7 +201,7 @@ static void test_no_extended_secret(void **state)
 	struct peer *peer = peer_new(&fd);
 
 	owner_open(&owner, fd, &wide_limits);
-	transport_start_tls(owner.transport, set, NULL);
+	transport_start_tls(owner.transport, set, NULL, NULL);
 	peer->context = SSL_CTX_new(TLS_client_method());
 	SSL_CTX_set_max_proto_version(peer->context, TLS1_2_VERSION);
 	SSL_CTX_set_options(peer->context, SSL_OP_NO_EXTENDED_MASTER_SECRET);
@@ -262,7 +262,7 @@ static void test_no_binding_in_clear(void **state)
 
 	owner_open(&owner, fd, &wide_limits);
 	assert_int_equal(transport_binding(owner.transport, BINDING_TLS_EXPORTER, ours), 0);
-	transport_start_tls(owner.transport, set, NULL);
+	transport_start_tls(owner.transport, set, NULL, NULL);
 	assert_int_equal(transport_binding(owner.transport, BINDING_TLS_EXPORTER, ours), 0);
 	assert_null(transport_tls_cipher(owner.transport));
 	assert_null(transport_server_name(owner.transport));
@@ -324,7 +324,7 @@ static void test_cut_in_handshake(void **state)
 	struct peer *peer = peer_new(&fd);
 
 	owner_open(&owner, fd, &wide_limits);
-	transport_start_tls(owner.transport, set, NULL);
+	transport_start_tls(owner.transport, set, NULL, NULL);
 	peer_free(&peer);
 	WAIT(owner.closed);
 	assert_int_equal(owner.end, TRANSPORT_BROKEN);
@@ -370,7 +370,7 @@ static void test_storm(void **state)
 
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 		owner_open(&owners[i], fds[0], &wide_limits);
-		transport_start_tls(owners[i].transport, set, NULL);
+		transport_start_tls(owners[i].transport, set, NULL, NULL);
 		clients[i] = SSL_new(context);
 		SSL_set_fd(clients[i], fds[1]);
 		SSL_connect(clients[i]);

@@ -37,7 +37,7 @@ static struct peer *meet(struct owner *owner, const struct transport_limits *lim
 	owner_open(owner, fd, limits);
 	if (way == 0)
 		return peer;
-	transport_start_tls(owner->transport, set, NULL);
+	transport_start_tls(owner->transport, set, NULL, NULL);
 	peer_secure(peer, way, NULL, NULL);
 	WAIT(owner->secured && peer->secured);
 	return peer;
@@ -123,7 +123,7 @@ static void test_free_in_other_events(void **state)
 	peer = peer_new(&fd);
 	owner_open(&owner, fd, &wide_limits);
 	transport_set_events(owner.transport, &events, &owner);
-	transport_start_tls(owner.transport, set, NULL);
+	transport_start_tls(owner.transport, set, NULL, NULL);
 	peer_secure(peer, 0, NULL, NULL);
 	WAIT(owner.secured);
 	assert_null(owner.transport);
@@ -224,7 +224,7 @@ static void test_finish_in_handshake(void **state)
 	struct peer *peer = peer_new(&fd);
 
 	owner_open(&owner, fd, &wide_limits);
-	transport_start_tls(owner.transport, set, NULL);
+	transport_start_tls(owner.transport, set, NULL, NULL);
 	transport_finish(&owner.transport);
 	assert_null(owner.transport);
 	WAIT(peer->hung_up);
@@ -463,7 +463,7 @@ static void nomad_born(struct mail *mail)
 	struct nomad *nomad = CONTAINER_OF(mail, struct nomad, mail);
 
 	nomad->transport = transport_new(nomad->fd, NULL, &wide_limits, &nomad_events, nomad);
-	transport_start_tls(nomad->transport, set, NULL);
+	transport_start_tls(nomad->transport, set, NULL, NULL);
 }
 
 static void worker_ends(struct worker *worker, void *state)

@@ -16,6 +16,9 @@
 #define START(rest) "<stream:stream xmlns='jabber:client' xmlns:stream='" STREAM "' " rest ">"
 #define REFUSED(from, name) HEADER_FROM(from) ERROR(name)
 #define REFUSED_TEXT(from, name, text) HEADER_FROM(from) ERROR_TEXT(name, text)
+#define REFUSED_VERSION(attribute) \
+	"<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='" STREAM \
+	"'" attribute " from='example.org' id='*' xml:lang='en'>" ERROR("unsupported-version")
 #define ADDRESSING REFUSED_TEXT("", "improper-addressing", "'to' has to name a domain")
 
 static void test_refused(void **state)
@@ -29,27 +32,28 @@ static void test_refused(void **state)
 		{ START("to='a b' version='1.0'"), ADDRESSING },
 		{ START("to='romeo@example.org' version='1.0'"), ADDRESSING },
 		{ START("to='example.org/x' version='1.0'"), ADDRESSING },
-		{ START("to='example.org'"), REFUSED("", "unsupported-version") },
-		{ START("to='example.org' version='0.9'"), REFUSED("", "unsupported-version") },
-		{ START("to='example.org' version='00.1'"), REFUSED("", "unsupported-version") },
-		{ START("to='example.org' version='1'"), REFUSED("", "unsupported-version") },
-		{ START("to='example.org' version='1.'"), REFUSED("", "unsupported-version") },
-		{ START("to='example.org' version='.1'"), REFUSED("", "unsupported-version") },
-		{ START("to='example.org' version='1.0x'"), REFUSED("", "unsupported-version") },
-		{ START("to='example.org' version=''"), REFUSED("", "unsupported-version") },
+		{ START("to='example.org'"), REFUSED_VERSION("") },
+		{ START("to='example.org' version='0.9'"), REFUSED_VERSION(" version='0.9'") },
+		{ START("to='example.org' version='0.00'"), REFUSED_VERSION(" version='0.0'") },
+		{ START("to='example.org' version='00.1'"), REFUSED_VERSION(" version='0.1'") },
+		{ START("to='example.org' version='1'"), REFUSED_VERSION("") },
+		{ START("to='example.org' version='1.'"), REFUSED_VERSION("") },
+		{ START("to='example.org' version='.1'"), REFUSED_VERSION("") },
+		{ START("to='example.org' version='1.0x'"), REFUSED_VERSION("") },
+		{ START("to='example.org' version=''"), REFUSED_VERSION("") },
 		{ "<stream:stream xmlns='jabber:client' xmlns:stream='urn:x' to='example.org' "
 		  "version='1.0'>",
-		    REFUSED("", "invalid-namespace") },
+		    REFUSED("example.org", "invalid-namespace") },
 		{ "<stream xmlns='jabber:client' to='example.org' version='1.0'>",
-		    REFUSED("", "invalid-namespace") },
+		    REFUSED("example.org", "invalid-namespace") },
 		{ "<stream:stream xmlns='jabber:server' xmlns:stream='" STREAM
 		  "' to='example.org' version='1.0'>",
-		    REFUSED("", "invalid-namespace") },
+		    REFUSED("example.org", "invalid-namespace") },
 		{ "<stream:stream xmlns:stream='" STREAM "' to='example.org' version='1.0'>",
-		    REFUSED("", "invalid-namespace") },
+		    REFUSED("example.org", "invalid-namespace") },
 		{ "<stream:features xmlns='jabber:client' xmlns:stream='" STREAM
 		  "' to='example.org' version='1.0'>",
-		    REFUSED("", "bad-format") },
+		    REFUSED("example.org", "bad-format") },
 		{ "<!DOCTYPE x>", REFUSED("", "restricted-xml") },
 		{ "<?xml version='1.0' encoding='ISO-8859-1'?>",
 		    REFUSED("", "unsupported-encoding") },
@@ -80,11 +84,12 @@ static void test_accepted(void **state)
 		{ START("to='example.net' version='1.10'"), HEADER_FROM("example.net") },
 		{ START("to='example.org' version='2.0' id='mine'"), HEADER },
 		{ START("to='example.org' version='01.0' xml:lang='a&apos;b'"), HEADER },
-		{ START("from='Romeo@example.org' to='example.org' version='1.0' xml:lang='de-AT'"),
+		{ START("from='Romeo@example.org/x' to='example.org' version='1.0' "
+			"xml:lang='de-AT'"),
 		    "<?xml version='1.0'?><stream:stream xmlns='jabber:client' "
 		    "xmlns:stream='" STREAM
 		    "' version='1.0' from='example.org' to='romeo@example.org' id='*' "
-		    "xml:lang='de-AT'>" },
+		    "xml:lang='en'>" },
 		{ START("from='@' to='example.org' version='1.0'"), HEADER },
 		{ "<?xml version=\"1.0\" encoding='utf-8'?>\n<s:stream version='1.0' "
 		  "xmlns:s='" STREAM "' to='example.org' xmlns='jabber:client'>",

@@ -145,7 +145,7 @@ static void test_required_first(void **state)
 		    "<failed xmlns='urn:xmpp:sm:3'><unexpected-request "
 		    "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>" },
 		{ "<foo/>", ERROR("unsupported-stanza-type") },
-		{ "<message xmlns='jabber:server'/>", ERROR("unsupported-stanza-type") },
+		{ "<message xmlns='jabber:server'/>", ERROR("invalid-namespace") },
 		{ "<auth xmlns='urn:x'/>", ERROR("unsupported-stanza-type") },
 		{ "<stream:stream/>", ERROR("unsupported-stanza-type") },
 	};

@@ -33,8 +33,8 @@ static void test_received(void **state)
 
 static void test_no_stanza(void **state)
 {
-	static const char *const elements[] = { "<foo/>", "<message xmlns='jabber:server'/>",
-		"<iq xmlns='urn:x'/>", "<Message/>", "<stream:features/>",
+	static const char *const elements[] = { "<foo/>", "<iq xmlns='urn:x'/>", "<Message/>",
+		"<stream:features/>",
 		"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>",
 		"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
 		"<nonsense xmlns='urn:xmpp:sm:3'/>" };
@@ -47,6 +47,17 @@ static void test_no_stanza(void **state)
 		party_heard(&party, ERROR("unsupported-stanza-type"));
 		party_close(&party);
 	}
+}
+
+/* RFC 6120 section 4.8.3. */
+static void test_server_namespace(void **state)
+{
+	struct party party;
+
+	party_open_bound(&party);
+	party_say(&party, "<message xmlns='jabber:server'/>");
+	party_heard(&party, ERROR("invalid-namespace"));
+	party_close(&party);
 }
 
 /* RFC 6120 section 4.7.4. */
@@ -265,6 +276,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_received),
 		cmocka_unit_test(test_no_stanza),
+		cmocka_unit_test(test_server_namespace),
 		cmocka_unit_test(test_lang),
 		cmocka_unit_test(test_end_inside),
 		cmocka_unit_test(test_paused),
