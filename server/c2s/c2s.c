@@ -491,6 +491,7 @@ void c2s_configure(void)
 		.login_timeout_ms = limits->login_timeout * 1000,
 		.tls_timeout_ms = limits->tls_timeout * 1000,
 		.max_login_failures = limits->login_failures,
+		.max_bind_failures = limits->bind_failures,
 		.before_login = xml_limits_of(limits, limits->stanza_bytes_before_login),
 		.after_login = xml_limits_of(limits, limits->stanza_bytes),
 		.max_unacked = limits->unacked_stanzas,

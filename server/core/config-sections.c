@@ -92,6 +92,7 @@ static const struct config_key limits_keys[] = {
 	LIMIT(
 	    write_timeout, 60, 1, 3600, "Seconds a client may read nothing of what waits for it."),
 	LIMIT(login_failures, 5, 1, 100, "Failed logins before a connection is closed."),
+	LIMIT(bind_failures, 10, 1, 100, "Refused resources before a connection is closed."),
 	LIMIT(connections_per_address, 1000, 1, 1000000,
 	    "Connections of one IPv4 address or IPv6 /64."),
 	LIMIT(pending_per_address, 50, 1, 1000000, "Of these, not logged in yet."),

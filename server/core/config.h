@@ -34,6 +34,7 @@ struct limits {
 	size_t xml_depth, xml_attributes, xml_elements, xml_name_bytes;
 	unsigned login_timeout, tls_timeout, write_timeout; /* seconds */
 	unsigned login_failures;
+	unsigned bind_failures;
 	unsigned connections_per_address, pending_per_address, pending, connections;
 	unsigned sessions_per_account;
 	size_t bytes_per_second, burst_bytes;

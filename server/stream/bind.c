@@ -62,6 +62,15 @@ static bool is_for_server(const struct stream *stream, const struct element *iq)
 	return is;
 }
 
+/* Section 7.7.3: after too many, the end. */
+static void refuse(struct stream *stream, const char *id, enum rc rc)
+{
+	send_error(stream, id, rc);
+	stream->login->bind_failures++;
+	if (stream->login->bind_failures >= stream->settings->max_bind_failures)
+		stream_fail(stream, STREAM_POLICY_VIOLATION, "too many resources refused");
+}
+
 /* Section 7.7: a resource that cannot be prepared is a bad-request; an empty one is none. Takes the
  * arena. */
 static void bind_request(struct stream *stream, struct arena *arena, const struct element *iq)
@@ -74,7 +83,7 @@ static void bind_request(struct stream *stream, struct arena *arena, const struc
 	if (wanted != NULL && *wanted != '\0') {
 		resource = jid_prepare_resource(arena, wanted);
 		if (resource == NULL) {
-			send_error(stream, id, RC_BAD_REQUEST);
+			refuse(stream, id, RC_BAD_REQUEST);
 			arena_free(&arena);
 			return;
 		}
@@ -112,7 +121,7 @@ void stream_bind_failed(struct stream *stream, enum rc rc)
 {
 	if (!is_binding(stream))
 		return;
-	send_error(stream, stream->login->bind_id, rc);
+	refuse(stream, stream->login->bind_id, rc);
 	arena_free(&stream->login->bind_arena);
 	stream_go_on(stream);
 }
@@ -131,7 +140,7 @@ void bind_element(struct stream *stream, struct arena *arena, struct element *el
 	else if (element_is(element, NS_STREAM, "error"))
 		stream_peer_failed(stream, element);
 	else
-		stream_fail(stream, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+		stream_refuse_element(stream, element);
 	arena_free(&arena);
 }
 

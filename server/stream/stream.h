@@ -64,6 +64,7 @@ struct stream_settings {
 	                                connection-timeout */
 	unsigned tls_timeout_ms;     /* for a handshake; over it: cut */
 	unsigned max_login_failures; /* the last of them ends the stream: policy-violation */
+	unsigned max_bind_failures;  /* the same */
 	struct xml_limits before_login;
 	struct xml_limits after_login;
 	/* XEP-0198: stanzas with tokens, and their bytes, that a client may leave unacknowledged.

@@ -65,6 +65,15 @@ def _(romeo):
     client.bind("orchard")
 
 
+@test("RFC 6120 7.7.3: not for ever")
+def _():
+    with Server(limits={"bind_failures": 6}) as server:
+        client = ready(server.account("romeo"))
+        for _ in range(6):
+            bind_error(client, "\ue000", "bad-request")
+        client.expect_stream_error("policy-violation")
+
+
 @test("RFC 6120 7.7.2.2: of two sessions with one resource the older one ends")
 def _(romeo):
     first = romeo.login("orchard", presence=True)

@@ -305,6 +305,7 @@ static void open_stream(struct owner *owner)
 		.login_timeout_ms = 30000,
 		.tls_timeout_ms = 15000,
 		.max_login_failures = 3,
+		.max_bind_failures = 3,
 		.before_login = { 2000, 8, 8, 16, 100 },
 		.after_login = { 4000, 16, 16, 64, 200 },
 		.max_unacked = 4,

@@ -166,6 +166,7 @@ static void numbers_are_taken_up_to_their_edges(void **state)
 		{ "limits", "tls_timeout", 1, 3600 },
 		{ "limits", "write_timeout", 1, 3600 },
 		{ "limits", "login_failures", 1, 100 },
+		{ "limits", "bind_failures", 1, 100 },
 		{ "limits", "connections_per_address", 1, 1000000 },
 		{ "limits", "pending_per_address", 1, 1000000 },
 		{ "limits", "pending", 1, 10000000 },

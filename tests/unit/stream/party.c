@@ -166,6 +166,7 @@ void party_prepare(struct party *party)
 		.login_timeout_ms = 30000,
 		.tls_timeout_ms = 15000,
 		.max_login_failures = 5,
+		.max_bind_failures = 5,
 		.before_login = { 16384, 16, 32, 64, 1024 },
 		.after_login = XML_LIMITS_DEFAULT,
 		.max_unacked = 4,

@@ -106,6 +106,26 @@ static void test_failed(void **state)
 }
 
 /* As Pidgin and others do: everything at once, while the account is still being loaded. */
+/* Section 7.7.3: not for ever. */
+static void test_too_many(void **state)
+{
+	struct party party;
+
+	party_prepare(&party);
+	party.settings.max_bind_failures = 3;
+	party_open(&party);
+	party_log_in(&party);
+	party_forget(&party);
+	for (int i = 0; i < 2; i++) {
+		party_say(&party, BIND_TO("a&#x7f;b"));
+		party_heard(&party, IQ_ERROR("b", "modify", "bad-request"));
+	}
+	party_say(&party, BIND_TO("a&#x7f;b"));
+	party_heard(&party, IQ_ERROR("b", "modify", "bad-request")
+				ERROR_TEXT("policy-violation", "too many resources refused"));
+	party_close(&party);
+}
+
 static void test_pipelined(void **state)
 {
 	struct party party;
@@ -183,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_resources),
 		cmocka_unit_test(test_not_bound),
 		cmocka_unit_test(test_failed),
+		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_pipelined),
 		cmocka_unit_test(test_gone_while_binding),
 		cmocka_unit_test(test_session),
