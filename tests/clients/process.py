@@ -1,0 +1,161 @@
+"""process.py - programs that a test starts, and that never outlive it.
+
+Each has a directory of its own inside that of the server, which is its home, too. Whatever it starts in
+turn, also through D-Bus or as a daemon, inherits a mark in its environment, by which it is found and
+ended.
+"""
+import atexit
+import ctypes
+import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from lib.connection import FACTOR, Failure, Timeout
+
+__all__ = ["Process", "wait_until", "wait_stored", "bare"]
+
+TIMEOUT = 20 * FACTOR
+STOP_TIMEOUT = 5 * FACTOR
+POLL_SECONDS = 0.02
+PR_SET_PDEATHSIG = 1
+MARK = "GODWIT_TEST_CLIENT"
+
+_marks = itertools.count(1)
+_libc = ctypes.CDLL(None)
+
+
+def bare(jid):
+    return jid.split("/", 1)[0]
+
+
+def wait_until(found, what, timeout=TIMEOUT):
+    """Asks again and again until found() returns something true, which is returned."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = found()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Timeout(f"waited in vain for {what() if callable(what) else what}")
+        time.sleep(POLL_SECONDS)
+
+
+def wait_stored(account):
+    """Waits until a message for that account has been stored for its next login."""
+    wait_until(lambda: account.server.sql(f"SELECT 1 FROM offline_messages"
+                                          f" WHERE username = '{account.username}'"),
+               f"a stored message for {account}")
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _marked(mark):
+    """Ids of all processes with that mark, zombies left out: their environment is empty."""
+    wanted = f"{MARK}={mark}".encode()
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/environ", "rb") as file:
+                if wanted in file.read().split(b"\0"):
+                    yield int(name)
+        except OSError:
+            pass
+
+
+# A terminated script still ends what it has started: exit functions run.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
+class Process:
+    """A program with a home of its own. It is closed with the connections of the server."""
+
+    def __init__(self, server, name):
+        self.name = name
+        self.server = server
+        self.home = tempfile.mkdtemp(prefix=name + "-", dir=server.directory)
+        self.mark = f"{os.getpid()}-{next(_marks)}"
+        self.output = os.path.join(self.home, "output")
+        self.process = None
+        self.notes = []
+        self.server.connections.append(self)
+        atexit.register(self.close)
+
+    def environment(self, **more):
+        """That of a user who has just been created, with a locale that has all characters."""
+        runtime = os.path.join(self.home, "run")
+        os.makedirs(runtime, mode=0o700, exist_ok=True)
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8", "USER": "romeo",
+            "XDG_CONFIG_HOME": self.path(".config"), "XDG_DATA_HOME": self.path(".local/share"),
+            "XDG_CACHE_HOME": self.path(".cache"), "XDG_RUNTIME_DIR": runtime, "TMPDIR": runtime,
+            MARK: self.mark,
+        }
+        environment.update(more)
+        return environment
+
+    def path(self, *parts):
+        return os.path.join(self.home, *parts)
+
+    def write(self, path, text):
+        """Writes a file in the home directory; returns its path."""
+        path = self.path(path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def spawn(self, arguments, *, environment=None, **streams):
+        """Starts a program; its standard error, and output if nobody wants it, go to `output`."""
+        with open(self.output, "ab") as log:
+            streams.setdefault("stdin", subprocess.DEVNULL)
+            streams.setdefault("stdout", log)
+            return subprocess.Popen(arguments, stderr=log, env=environment or self.environment(),
+                                    cwd=self.home, start_new_session=True,
+                                    preexec_fn=_die_with_parent, **streams)
+
+    @property
+    def transcript(self):
+        """For the diagnostics of a failed test."""
+        with open(self.output, encoding="utf-8", errors="replace") as file:
+            return self.notes + file.read().splitlines()
+
+    def check_running(self):
+        if self.process.poll() is not None:
+            raise Failure(f"{self.name} ended with {self.process.returncode}")
+
+    def wait_for(self, found, what, timeout=TIMEOUT):
+        """wait_until(), as long as the program runs."""
+        def ask():
+            value = found()
+            if not value:
+                self.check_running()
+            return value
+        return wait_until(ask, lambda: f"{what() if callable(what) else what} of {self.name}", timeout)
+
+    def close(self):
+        """Ends the program and all that it has started: asks first, then kills."""
+        atexit.unregister(self.close)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        kind = signal.SIGTERM
+        while True:
+            if self.process is not None:
+                self.process.poll()
+            left = list(_marked(self.mark))
+            if not left:
+                return
+            for identifier in left if kind is not None else []:
+                try:
+                    os.kill(identifier, kind)
+                except ProcessLookupError:
+                    pass
+            if time.monotonic() > deadline:
+                kind = signal.SIGKILL
+            elif kind == signal.SIGTERM:
+                kind = None
+            time.sleep(POLL_SECONDS)
