@@ -71,6 +71,15 @@ static void sessions_gathered(struct command *command)
 
 void command_session_list(struct command *command)
 {
+	const char *domain = command_text(command, "domain");
+	const char *prepared = domain == NULL ? NULL : jid_prepare_domain(command->arena, domain);
+
+	if (domain != NULL && prepared == NULL) {
+		command_fail(command, RC_BAD_REQUEST, "\"%s\" is no domain", domain);
+		return;
+	}
+	if (prepared != NULL)
+		json_object_set_new(command->request, "domain", json_string(prepared));
 	command_gather(command, sessions_collect, sessions_gathered);
 }
 

@@ -244,6 +244,9 @@ def _(server, romeo, juliet):
             raise Failure(str(session))
     if server.ctl_json("session", "list", "example.net")["sessions"]:
         raise Failure("example.net has none")
+    if len(server.ctl_json("session", "list", "EXAMPLE.org")["sessions"]) < 2:
+        raise Failure("example.org has two")
+    has(ctl(server, "session", "list", "a b", status=1), "is no domain")
     has(ctl(server, "session", "list"), one.jid, "TLSv1.3", "127.", "yes")
     shown = server.ctl_json("user", "show", romeo.jid)
     if [session["jid"] for session in shown["sessions"]] != [one.jid]:
