@@ -8,7 +8,9 @@
  * When a session becomes reachable the rows are sent to it in slices, by their number, which is the
  * order of arrival. Whatever else arrives waits while a slice is read. The next slice follows when
  * the client has the one before; what arrives in between is kept behind the other rows, so that it
- * keeps its place. If the session goes, another one gets the rest. */
+ * keeps its place. If the session goes, another one gets the rest.
+ *
+ * A row that cannot be deleted is remembered, and tried again, so that it does not come twice. */
 #include "core/module.h"
 
 #define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"
@@ -19,12 +21,14 @@
 #define SLICE_ROWS 100
 /* A slice ends with the message that exceeds this, far below what a connection may have unsent. */
 #define SLICE_BYTES (256 * 1024)
-/* A client that takes longer for a slice does not hold up live messages any more. */
+/* A client that takes longer for a slice gets the next one all the same, when a message arrives. */
 #define PATIENCE_US (INT64_C(10) * 1000000)
 /* At most one look for expired rows in this time, for an account that has rows that expire. */
 #define PURGE_PAUSE_US (INT64_C(60) * 1000000)
 /* Rows deleted by one statement. */
 #define DELETE_ROWS 14
+/* What took longer to fail was waiting for the database, and may wait again. */
+#define DELETE_WAIT_US (INT64_C(1) * 1000000)
 
 struct offline_config {
 	unsigned max_messages;
@@ -67,8 +71,8 @@ struct mailbox {
 	int64_t purge_at_us;     /* when to look for expired rows; 0: there are none */
 	struct flush *flush;     /* under way, or NULL */
 	unsigned deleting;       /* statements under way */
-	size_t delivered_count;  /* rows that the next one deletes */
-	int64_t delivered[DELETE_ROWS];
+	int64_t *delivered;      /* rows still to be deleted */
+	size_t delivered_count, delivered_room;
 };
 
 /* Rows on their way to a session. */
@@ -80,12 +84,24 @@ struct flush {
 	int64_t since_us;          /* when it was sent */
 	bool reading;              /* the account is blocked until rows arrive */
 	bool again;                /* what is being read is outdated */
+	bool anew;                 /* rows that it has passed wait: it begins anew at its end */
+};
+
+/* Rows being deleted. */
+struct deletion {
+	struct account *account; /* referenced; NULL if it is being forgotten */
+	int64_t since_us;
+	size_t count;
+	int64_t ids[DELETE_ROWS];
 };
 
 static store_done message_kept, slice_loaded, rows_gone, rows_deleted;
 
 static void flush_free(struct flush *flush);
-static void rows_delete(struct mailbox *mailbox);
+static void flush_go_on(struct flush *flush);
+static void flush_start(struct account *account, const struct session *session);
+static struct session *session_best(const struct account *account, const struct session *but);
+static void rows_delete(struct mailbox *mailbox, struct account *account);
 
 /* ---- mailboxes ---- */
 
@@ -106,15 +122,36 @@ static struct mailbox *mailbox_need(struct account *account)
 	return mailbox;
 }
 
+static void mailbox_add_delivered(struct mailbox *mailbox, int64_t id)
+{
+	if (mailbox->delivered_count == mailbox->delivered_room) {
+		mailbox->delivered_room = 2 * mailbox->delivered_room + DELETE_ROWS;
+		mailbox->delivered = mem_realloc(
+		    mailbox->delivered, mailbox->delivered_room * sizeof *mailbox->delivered);
+	}
+	mailbox->delivered[mailbox->delivered_count++] = id;
+}
+
+static bool mailbox_has_delivered(const struct mailbox *mailbox, int64_t id)
+{
+	for (size_t i = 0; i < mailbox->delivered_count; i++)
+		if (mailbox->delivered[i] == id)
+			return true;
+	return false;
+}
+
 /* Also when the account is loaded anew; a flush that reads then goes on with the new mailbox. */
 static void mailbox_free(void *state)
 {
-	struct mailbox *mailbox = state;
+	struct mailbox *mailbox = state, *next = mailbox_of(mailbox->account);
 
-	if (mailbox->delivered_count > 0)
-		rows_delete(mailbox);
+	while (next != NULL && mailbox->delivered_count > 0)
+		mailbox_add_delivered(next, mailbox->delivered[--mailbox->delivered_count]);
+	while (mailbox->delivered_count > 0)
+		rows_delete(mailbox, NULL);
 	if (mailbox->flush != NULL && !mailbox->flush->reading)
 		flush_free(mailbox->flush);
+	mem_free(mailbox->delivered);
 	mem_free(mailbox);
 }
 
@@ -198,6 +235,7 @@ static enum keeping message_keeping(const struct stanza *message)
 struct keep {
 	struct task *task;
 	int64_t bytes;
+	bool waits; /* no session has it */
 };
 
 /* The message as it will be delivered, with the time of its arrival (XEP-0203); one that was
@@ -227,8 +265,9 @@ static struct param message_expiry(struct task *task, struct mailbox *mailbox, i
 	return param_integer(at_us);
 }
 
-/* Writes a row unless the account has `quotas` times what it may have. */
-static enum verdict message_keep(struct task *task, unsigned quotas)
+/* Writes a row unless the account has `quotas` times what it may have; `waits`: no session has it.
+ */
+static enum verdict message_keep(struct task *task, unsigned quotas, bool waits)
 {
 	const struct offline_config *config = task_config(task);
 	struct mailbox *mailbox = mailbox_need(task_account(task));
@@ -236,7 +275,7 @@ static enum verdict message_keep(struct task *task, unsigned quotas)
 	const char *text = message_text(task, now_us);
 	struct keep *keep = arena_alloc(task_arena(task), sizeof *keep);
 
-	*keep = (struct keep){ task_hold(task), (int64_t)strlen(text) };
+	*keep = (struct keep){ task_hold(task), (int64_t)strlen(text), waits };
 	mailbox_purge(mailbox);
 	if (mailbox->count >= (int64_t)config->max_messages * quotas ||
 	    mailbox->bytes + keep->bytes > (int64_t)config->max_bytes * quotas) {
@@ -254,13 +293,34 @@ static enum verdict message_keep(struct task *task, unsigned quotas)
 	return DONE;
 }
 
+/* The row is there. If the account was loaded meanwhile that is news to its mailbox, and a session
+ * that has come since may have missed it. */
+static void row_is_kept(const struct keep *keep)
+{
+	struct account *account = task_account(keep->task);
+	struct mailbox *mailbox = mailbox_need(account);
+
+	if (mailbox->count == 0) {
+		mailbox->count = 1;
+		mailbox->bytes = keep->bytes;
+	}
+	if (!keep->waits)
+		return;
+	if (mailbox->flush == NULL)
+		flush_start(account, session_best(account, NULL));
+	else if (task_message_id(keep->task) <= mailbox->flush->last_id)
+		mailbox->flush->anew = true;
+}
+
 /* After the commit: the sender may be told that the message is in good hands. */
 static void message_kept(const struct store_result *result, void *state)
 {
 	struct keep *keep = state;
 	enum rc rc = store_rc(result);
 
-	if (rc != RC_OK || store_changed(result) == 0)
+	if (rc == RC_OK)
+		row_is_kept(keep);
+	else
 		mailbox_uncount(mailbox_need(task_account(keep->task)), keep->bytes);
 	/* The account was deleted meanwhile. */
 	if (rc == RC_ITEM_NOT_FOUND)
@@ -274,7 +334,7 @@ static enum verdict message_undelivered(struct task *task)
 
 	if (keeping == REFUSE)
 		return PASS;
-	return keeping == DROP ? DONE : message_keep(task, 1);
+	return keeping == DROP ? DONE : message_keep(task, 1, true);
 }
 
 /* A client has it but has not said so. These rows are bounded as well, with room for an account
@@ -285,7 +345,7 @@ static enum verdict message_unconfirmed(struct task *task)
 
 	if (keeping == REFUSE)
 		return PASS;
-	return keeping == DROP ? DONE : message_keep(task, 2);
+	return keeping == DROP ? DONE : message_keep(task, 2, false);
 }
 
 /* Between two slices: a message takes its place behind the rows. */
@@ -293,15 +353,16 @@ static enum verdict message_arrived(struct task *task)
 {
 	const struct jid *to = stanza_to(task_stanza(task));
 	const struct mailbox *mailbox = mailbox_of(task_account(task));
-	const struct flush *flush = mailbox == NULL ? NULL : mailbox->flush;
+	struct flush *flush = mailbox == NULL ? NULL : mailbox->flush;
 
 	if (flush == NULL || message_keeping(task_stanza(task)) != KEEP)
 		return PASS;
 	if (!jid_is_bare(to) && !jid_equal(to, flush->to))
 		return PASS;
-	if (time_now_us() - flush->since_us > PATIENCE_US)
-		return PASS;
-	return message_keep(task, 1);
+	message_keep(task, 1, true);
+	if (!flush->reading && time_now_us() - flush->since_us > PATIENCE_US)
+		flush_go_on(flush);
+	return DONE;
 }
 
 /* ---- delivering ---- */
@@ -356,8 +417,8 @@ static void flush_read(struct flush *flush)
 	struct mailbox *mailbox = mailbox_need(flush->account);
 	struct arena *arena = arena_new(0);
 
-	if (mailbox->delivered_count > 0)
-		rows_delete(mailbox);
+	while (mailbox->delivered_count > 0)
+		rows_delete(mailbox, flush->account);
 	flush->reading = true;
 	flush->again = false;
 	account_block(flush->account);
@@ -399,14 +460,15 @@ static void flush_go_on(struct flush *flush)
 	flush_read(flush);
 }
 
-/* Sends one row, unless a session has it already; returns its size. */
+/* Sends one row, unless a session has it already or had it; returns its size. */
 static size_t row_send(struct flush *flush, struct session *session, int64_t id, const char *text)
 {
 	size_t bytes = strlen(text);
 	struct stanza *message;
 
 	flush->last_id = id;
-	if (account_is_delivering(flush->account, id))
+	if (account_is_delivering(flush->account, id) ||
+	    mailbox_has_delivered(mailbox_of(flush->account), id))
 		return 0;
 	message = stanza_parse(text, bytes);
 	if (message == NULL) {
@@ -440,6 +502,19 @@ static bool slice_send(struct flush *flush, const struct store_result *rows)
 	return row == store_rows(rows) && row < SLICE_ROWS;
 }
 
+/* All rows were sent. Those that it had passed, or that were lost, are for another session to take.
+ */
+static void flush_over(struct flush *flush)
+{
+	if (!flush->anew) {
+		flush_end(flush);
+		return;
+	}
+	flush->anew = false;
+	flush->last_id = 0;
+	flush_go_on(flush);
+}
+
 static void slice_loaded(const struct store_result *result, void *state)
 {
 	struct flush *flush = state;
@@ -453,7 +528,7 @@ static void slice_loaded(const struct store_result *result, void *state)
 	else if (flush->again)
 		flush_go_on(flush);
 	else if (slice_send(flush, result))
-		flush_end(flush);
+		flush_over(flush);
 	else if (flush->outstanding > 0 && flush_session(flush) != NULL)
 		flush->reading = false;
 	else
@@ -481,37 +556,71 @@ static void offline_session_ended(struct session *session)
 	flush_start(account, session_best(account, session));
 }
 
+/* What a session had, another may take. */
+static void offline_message_waiting(struct account *account)
+{
+	struct mailbox *mailbox = mailbox_of(account);
+
+	if (mailbox != NULL && mailbox->flush != NULL)
+		mailbox->flush->anew = true;
+	else
+		flush_start(account, session_best(account, NULL));
+}
+
 /* ---- forgetting what was delivered ---- */
 
-static void rows_delete(struct mailbox *mailbox)
+/* As many as one statement takes; the last of its numbers fills it up. `account` NULL: the mailbox
+ * is being freed, and its account may be. */
+static void rows_delete(struct mailbox *mailbox, struct account *account)
 {
 	struct param params[DELETE_ROWS + 2] = { 0 };
 	struct arena *arena = arena_new(0);
+	struct deletion *deletion = mem_alloc_zero(sizeof *deletion);
 
+	deletion->account = account == NULL ? NULL : account_ref(account);
+	deletion->since_us = time_now_us();
+	while (deletion->count < DELETE_ROWS && mailbox->delivered_count > 0)
+		deletion->ids[deletion->count++] = mailbox->delivered[--mailbox->delivered_count];
 	params[0] = param_account(account_key_of(mailbox->account, arena));
 	for (size_t i = 0; i < DELETE_ROWS; i++)
 		params[1 + i] =
-		    param_integer(mailbox->delivered[i < mailbox->delivered_count ? i : 0]);
+		    param_integer(deletion->ids[i < deletion->count ? i : deletion->count - 1]);
 	params[1 + DELETE_ROWS].type = PARAM_END;
-	mailbox->delivered_count = 0;
 	mailbox->deleting++;
-	store_run(&offline_delete, params, rows_deleted, account_ref(mailbox->account));
+	store_run(&offline_delete, params, rows_deleted, deletion);
 	arena_free(&arena);
+}
+
+/* They are still there: to be deleted with the next ones, or at once if this one has waited. */
+static bool deletion_failed(
+    struct mailbox *mailbox, const struct deletion *deletion, const char *reason)
+{
+	log_warning(NULL, "delivered messages could not be deleted yet",
+	    KV("jid", jid_text(account_jid(deletion->account))), KV("reason", reason));
+	for (size_t i = 0; i < deletion->count; i++)
+		mailbox_add_delivered(mailbox, deletion->ids[i]);
+	return time_now_us() - deletion->since_us > DELETE_WAIT_US;
 }
 
 /* Those that have gathered meanwhile go together. */
 static void rows_deleted(const struct store_result *result, void *state)
 {
-	struct account *account = state;
-	struct mailbox *mailbox = mailbox_need(account);
+	struct deletion *deletion = state;
+	struct mailbox *mailbox;
+	bool goes_on = true;
 
-	if (store_rc(result) != RC_OK)
-		log_warning(NULL, "delivered messages could not be deleted and may come again",
-		    KV("jid", jid_text(account_jid(account))), KV("reason", store_message(result)));
+	if (deletion->account == NULL) {
+		mem_free(deletion);
+		return;
+	}
+	mailbox = mailbox_need(deletion->account);
 	mailbox->deleting -= mailbox->deleting > 0;
-	if (mailbox->deleting == 0 && mailbox->delivered_count > 0)
-		rows_delete(mailbox);
-	rows_gone(result, account);
+	if (store_rc(result) != RC_OK)
+		goes_on = deletion_failed(mailbox, deletion, store_message(result));
+	if (goes_on && mailbox->deleting == 0 && mailbox->delivered_count > 0)
+		rows_delete(mailbox, deletion->account);
+	rows_gone(result, deletion->account);
+	mem_free(deletion);
 }
 
 static void offline_message_delivered(struct account *account, int64_t message_id)
@@ -519,9 +628,9 @@ static void offline_message_delivered(struct account *account, int64_t message_i
 	struct mailbox *mailbox = mailbox_need(account);
 	struct flush *flush = mailbox->flush;
 
-	mailbox->delivered[mailbox->delivered_count++] = message_id;
+	mailbox_add_delivered(mailbox, message_id);
 	if (mailbox->deleting == 0 || mailbox->delivered_count == DELETE_ROWS)
-		rows_delete(mailbox);
+		rows_delete(mailbox, account);
 	if (flush == NULL)
 		return;
 	if (flush->reading) {
@@ -555,7 +664,7 @@ static void offline_loaded(struct account *account, const struct store_result *r
 static const struct hook offline_hooks[] = {
 	{ MESSAGE_UNDELIVERED, NULL, TO_ACCOUNT, 0, message_undelivered },
 	{ MESSAGE_UNCONFIRMED, NULL, TO_ACCOUNT, 0, message_unconfirmed },
-	{ ANY_MESSAGE, NULL, TO_ACCOUNT, -1000, message_arrived },
+	{ MESSAGE_ARRIVING, NULL, TO_ACCOUNT, 0, message_arrived },
 	HOOK_END,
 };
 
@@ -563,4 +672,4 @@ GODWIT_MODULE(offline, .feature = "msgoffline", .hooks = offline_hooks, .config 
     .config_bytes = sizeof(struct offline_config), .account_load = &offline_load,
     .account_loaded = offline_loaded, .account_free = mailbox_free,
     .session_reachable = offline_session_reachable, .session_ended = offline_session_ended,
-    .message_delivered = offline_message_delivered);
+    .message_delivered = offline_message_delivered, .message_waiting = offline_message_waiting);

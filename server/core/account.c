@@ -12,7 +12,11 @@
 #include "core/subscription.h"
 #include "core/task.h"
 #include "core/user.h"
+#include "loop/timer.h"
 #include "loop/worker.h"
+
+/* Between two attempts to load what could not be loaded. */
+#define STALE_MS 1000
 
 TAILQ_HEAD(account_list, account);
 
@@ -23,6 +27,8 @@ static _Thread_local struct {
 	size_t idle_count;
 	size_t loading;
 	struct later trim;
+	struct account_list stale;
+	struct timer *refresh; /* set while some are stale */
 } cache;
 
 /* One query of an account's load that is under way. */
@@ -67,8 +73,17 @@ static void account_free_states(struct account *account)
 	}
 }
 
+static void account_set_fresh(struct account *account)
+{
+	if (!account->is_stale)
+		return;
+	account->is_stale = false;
+	TAILQ_REMOVE(&cache.stale, account, stale);
+}
+
 static void account_free(struct account *account)
 {
+	account_set_fresh(account);
 	if (hash_get(cache.all, account->jid->text, jid_bare_length(account->jid)) == account)
 		hash_remove(cache.all, account->jid->text, jid_bare_length(account->jid));
 	if (account->is_idle) {
@@ -138,17 +153,54 @@ struct account *account_get(const struct jid *jid)
 
 /* ---- loading ---- */
 
+static void account_set_stale(struct account *account)
+{
+	account->is_stale = true;
+	TAILQ_INSERT_TAIL(&cache.stale, account, stale);
+	if (!timer_is_set(cache.refresh))
+		timer_set(cache.refresh, STALE_MS);
+}
+
+static void stale_refresh(void *state)
+{
+	struct account *account;
+
+	(void)state;
+	while ((account = TAILQ_FIRST(&cache.stale)) != NULL) {
+		account_set_fresh(account);
+		account_reload(account);
+	}
+}
+
+/* In use, and in memory as it was before some queries. */
+static bool account_can_go_on(const struct account *account)
+{
+	return account->phase == ACCOUNT_READY && account->session_count > 0;
+}
+
+static void account_set_loaded(struct account *account)
+{
+	switch (account->load_rc) {
+	case RC_OK:
+		account->phase = ACCOUNT_READY;
+		return;
+	case RC_ITEM_NOT_FOUND:
+		account->phase = ACCOUNT_ABSENT;
+		return;
+	default:
+		if (account_can_go_on(account))
+			account_set_stale(account);
+		else
+			account->phase = ACCOUNT_FAILED;
+	}
+}
+
 /* The last query has answered: the account is known, or known not to exist. */
 static void account_loaded(struct account *account)
 {
 	cache.loading--;
-	if (account->phase == ACCOUNT_GONE)
-		; /* deleted meanwhile */
-	else if (account->load_rc == RC_OK)
-		account->phase = ACCOUNT_READY;
-	else
-		account->phase =
-		    account->load_rc == RC_ITEM_NOT_FOUND ? ACCOUNT_ABSENT : ACCOUNT_FAILED;
+	if (account->phase != ACCOUNT_GONE)
+		account_set_loaded(account);
 	account_tell_waiters(account);
 	account_run_waiting(account);
 	account_unref(account);
@@ -184,9 +236,9 @@ static void module_loaded(const struct store_result *result, void *state)
 		void *old = account->states[load->module->index];
 
 		account->states[load->module->index] = NULL;
+		load->module->account_loaded(account, result);
 		if (old != NULL && load->module->account_free != NULL)
 			load->module->account_free(old);
-		load->module->account_loaded(account, result);
 	}
 	mem_free(load);
 	account_load_ended(account, rc);
@@ -199,6 +251,7 @@ static void account_load(struct account *account)
 	struct account_key key = account_key_of(account, arena);
 
 	account_ref(account);
+	account_set_fresh(account);
 	cache.loading++;
 	account->load_rc = RC_OK;
 	account->loads = 1;
@@ -230,7 +283,7 @@ void account_login(struct account *account, struct account_waiter *waiter)
 {
 	account_ref(account);
 	STAILQ_INSERT_TAIL(&account->waiters, waiter, next);
-	if (account->session_count == 0 || account->phase != ACCOUNT_READY)
+	if (account->session_count == 0 || account->phase != ACCOUNT_READY || account->is_stale)
 		account_reload(account);
 	if (account->loads == 0)
 		account_tell_waiters(account);
@@ -241,7 +294,9 @@ void account_login(struct account *account, struct account_waiter *waiter)
 
 static bool account_is_open(const struct account *account)
 {
-	return account->loads == 0 && account->phase != ACCOUNT_LOADING && account->blocked == 0;
+	bool loaded = account->loads == 0 || account_can_go_on(account);
+
+	return loaded && account->phase != ACCOUNT_LOADING && account->blocked == 0;
 }
 
 /* Logins first: they were asked for before the rest is let through to them. */
@@ -273,8 +328,24 @@ static void account_run_waiting(struct account *account)
 	account_unref(account);
 }
 
+/* Nearly always at the end. What sessions have lost comes before what has arrived since. */
+static void account_wait(struct account *account, struct task *task)
+{
+	struct task *before = TAILQ_LAST(&account->waiting, task_queue);
+
+	while (before != NULL && before->arrival > task->arrival)
+		before = TAILQ_PREV(before, task_queue, waiting);
+	if (before == NULL)
+		TAILQ_INSERT_HEAD(&account->waiting, task, waiting);
+	else
+		TAILQ_INSERT_AFTER(&account->waiting, before, task, waiting);
+	account->waiting_count++;
+}
+
 void account_queue(struct account *account, struct task *task, void (*passed)(struct task *))
 {
+	if (task->arrival == 0)
+		task->arrival = ++account->arrivals;
 	task_enter(task);
 	if (account_is_open(account) && TAILQ_EMPTY(&account->waiting) && !account->draining) {
 		passed(task);
@@ -287,8 +358,7 @@ void account_queue(struct account *account, struct task *task, void (*passed)(st
 		return;
 	}
 	task->passed = passed;
-	TAILQ_INSERT_TAIL(&account->waiting, task, waiting);
-	account->waiting_count++;
+	account_wait(account, task);
 }
 
 void account_block(struct account *account)
@@ -455,11 +525,14 @@ void accounts_start(void)
 	TAILQ_INIT(&cache.idle);
 	cache.idle_count = 0;
 	cache.loading = 0;
+	TAILQ_INIT(&cache.stale);
+	cache.refresh = timer_new(stale_refresh, NULL);
 }
 
 void accounts_stop(void)
 {
 	later_cancel(&cache.trim);
+	timer_free(&cache.refresh);
 	while (!TAILQ_EMPTY(&cache.idle))
 		account_free(TAILQ_FIRST(&cache.idle));
 	hash_free(&cache.all);

@@ -43,8 +43,10 @@ struct account {
 	unsigned blocked; /* account_block() */
 	unsigned loads;   /* queries still under way */
 	unsigned waiting_count;
+	uint64_t arrivals; /* the last place given to a task */
 	bool disabled;
 	bool draining; /* account_run_waiting() is on the stack */
+	bool is_stale; /* memory may not be what the database has: to be loaded again */
 	enum rc load_rc;
 	struct session_list sessions;
 	unsigned session_count;
@@ -52,8 +54,9 @@ struct account {
 	struct account_waiters waiters;  /* for a login */
 	struct delivery_list deliveries; /* on their way to sessions, with a row or to be kept */
 	struct roster *roster;
-	void **states;             /* of modules, by index */
-	TAILQ_ENTRY(account) idle; /* in the LRU, while `is_idle` */
+	void **states;              /* of modules, by index */
+	TAILQ_ENTRY(account) stale; /* while `is_stale` */
+	TAILQ_ENTRY(account) idle;  /* in the LRU, while `is_idle` */
 	bool is_idle;
 };
 
@@ -64,14 +67,17 @@ struct account *account_get(const struct jid *jid);
 /* The same, only if it is in memory. */
 struct account *account_peek(const struct jid *jid);
 /* Runs `passed` with the task once the account is loaded and unblocked, in the order of arrival;
- * right now if it is and nobody waits. The task must have been made for this account. An account
- * that cannot be loaded fails its tasks with a wait error; one that is absent lets them run. */
+ * right now if it is and nobody waits. The task must have been made for this account; one that was
+ * here before (task->arrival) gets its old place. An account that cannot be loaded fails its tasks
+ * with a wait error; one that is absent lets them run. */
 void account_queue(struct account *account, struct task *task, void (*passed)(struct task *));
 /* Tells the waiter when the account is loaded and as the database has it now: an account without
  * sessions, or one that was absent, is loaded again, for it may have changed. May be inside the
  * call. */
 void account_login(struct account *account, struct account_waiter *waiter);
-/* Loads again what the database says: after a write that failed, or a change from outside. */
+/* Loads again what the database says: after a write that failed, or a change from outside. An
+ * account with sessions goes on meanwhile with what it has; if the database does not answer, it is
+ * asked again until it does. */
 void account_reload(struct account *account);
 /* Marks it deleted: sessions end, waiting tasks run and find it gone. */
 void account_set_gone(struct account *account);

@@ -21,7 +21,8 @@ struct delivery {
 	struct account *account;           /* referenced */
 	struct stanza *stanza;             /* referenced */
 	struct receipt *receipt;           /* held until confirmed or kept */
-	int64_t message_id;                /* of the row, 0: none */
+	int64_t message_id;                /* of the row, if there is to be one; 0: none */
+	uint64_t arrival;                  /* as that of the task */
 	int64_t since_ms;
 	unsigned outstanding; /* sessions that have not said */
 	bool confirmed;
@@ -63,6 +64,15 @@ static void delivery_unwatch(struct delivery *delivery)
 	delivery->is_watched = false;
 }
 
+static struct delivery *delivery_of_task(struct task *task)
+{
+	struct delivery *delivery = delivery_new(task->account, task->stanza, task->receipt);
+
+	delivery->message_id = task->message_id;
+	delivery->arrival = task->arrival;
+	return delivery;
+}
+
 /* No session and no write is concerned with it any more. */
 static void delivery_free(struct delivery *delivery)
 {
@@ -84,6 +94,8 @@ static void delivery_watch(struct delivery *delivery)
 {
 	if (delivery->is_watched || delivery->receipt == NULL)
 		return;
+	if (delivery->message_id == 0)
+		delivery->message_id = home_next_id();
 	delivery->since_ms = worker_now_ms();
 	delivery->is_watched = true;
 	TAILQ_INSERT_TAIL(&watch.list, delivery, unconfirmed);
@@ -165,11 +177,10 @@ static void deliver_to_bare(struct task *task)
 	default:
 		break;
 	}
-	delivery = delivery_new(task->account, task->stanza, task->receipt);
+	delivery = delivery_of_task(task);
 	if (deliver_to_best(delivery))
 		return;
 	delivery_free(delivery);
-	task->message_id = home_next_id();
 	task_continue(task, hooks_of_kind(MESSAGE_UNDELIVERED), message_undelivered);
 }
 
@@ -184,7 +195,7 @@ static void deliver_to_missing(struct task *task)
 		task_fail(task, RC_SERVICE_UNAVAILABLE);
 }
 
-void delivery_message(struct task *task)
+static void delivery_begin(struct task *task)
 {
 	const struct jid *to = stanza_to(task->stanza);
 	struct session *session;
@@ -199,7 +210,12 @@ void delivery_message(struct task *task)
 	else if (stanza_type(task->stanza) == MESSAGE_ERROR)
 		session_send(session, task->stanza, NULL);
 	else
-		delivery_to(delivery_new(task->account, task->stanza, task->receipt), session);
+		delivery_to(delivery_of_task(task), session);
+}
+
+void delivery_message(struct task *task)
+{
+	task_continue(task, hooks_of_kind(MESSAGE_ARRIVING), delivery_begin);
 }
 
 void delivery_kept(struct session *session, const struct stanza *stanza, int64_t message_id)
@@ -256,18 +272,31 @@ void delivery_lost(struct delivery *delivery)
 		delivery_free(delivery);
 }
 
-/* Every session that had it is gone: what has a row waits there unless somebody else can take it;
- * the rest is delivered anew, which may mean that it is kept. */
+/* Its row waits, and whoever keeps the rows knows who may take it now. */
+static void delivery_wait(struct delivery *delivery)
+{
+	struct account *account = account_ref(delivery->account);
+
+	delivery_free(delivery);
+	for (const struct module *const *module = server_modules(); *module != NULL; module++)
+		if ((*module)->message_waiting != NULL)
+			(*module)->message_waiting(account);
+	account_unref(account);
+}
+
+/* Every session that had it is gone: what has a row waits there; the rest is delivered anew, which
+ * may mean that it is kept. */
 static void delivery_again(struct delivery *delivery)
 {
 	struct task *task;
 
 	if (delivery->kept) {
-		if (delivery->account->phase != ACCOUNT_READY || !deliver_to_best(delivery))
-			delivery_free(delivery);
+		delivery_wait(delivery);
 		return;
 	}
 	task = task_new(delivery->stanza, delivery->account, delivery->receipt);
+	task->message_id = delivery->message_id;
+	task->arrival = delivery->arrival;
 	delivery_free(delivery);
 	task_enter(task);
 	account_queue(task->account, task, delivery_message);
@@ -276,8 +305,14 @@ static void delivery_again(struct delivery *delivery)
 
 /* ---- not acknowledged in time ---- */
 
-/* The write is over: the row stands for the sender's acknowledgement, or the client still has to.
- */
+/* Whether it may be possible another time: the database is away, locked, or full. */
+static bool is_temporary(enum rc rc)
+{
+	return rc == RC_RESOURCE_CONSTRAINT || rc == RC_INTERNAL_SERVER_ERROR;
+}
+
+/* The write is over: the row stands for the sender's acknowledgement, or the client still has to,
+ * or it is tried again. */
 static void delivery_is_kept(void *state, enum rc rc)
 {
 	struct delivery *delivery = state;
@@ -286,6 +321,8 @@ static void delivery_is_kept(void *state, enum rc rc)
 	delivery->kept = rc == RC_OK;
 	if (delivery->kept)
 		receipt_release(&delivery->receipt);
+	else if (delivery->outstanding > 0 && !delivery->confirmed && is_temporary(rc))
+		delivery_watch(delivery);
 	if (delivery->outstanding > 0)
 		return;
 	if (delivery->confirmed)
@@ -304,7 +341,6 @@ static void delivery_keep(struct delivery *delivery)
 	struct task *task = task_new(delivery->stanza, delivery->account, NULL);
 
 	delivery_unwatch(delivery);
-	delivery->message_id = home_next_id();
 	delivery->keeping = true;
 	task->message_id = delivery->message_id;
 	task->quiet = true;

@@ -19,7 +19,7 @@ static size_t candidate_count;
 /* Lists by kind of stanza and place; for gets and sets also by namespace. */
 static struct hook_list any_lists[3][PLACES];
 static struct hash *request_lists[2][PLACES]; /* namespace -> struct hook_list */
-static struct hook_list undelivered, unconfirmed;
+static struct hook_list undelivered, unconfirmed, arriving;
 
 static void candidates_add(const struct hook *hooks, const struct module *module)
 {
@@ -100,6 +100,7 @@ void hooks_init(void)
 			request_list_make(candidates[i].hook);
 	undelivered = list_make(MESSAGE_UNDELIVERED, HOOK_NONE, TO_ACCOUNT, NULL);
 	unconfirmed = list_make(MESSAGE_UNCONFIRMED, HOOK_NONE, TO_ACCOUNT, NULL);
+	arriving = list_make(MESSAGE_ARRIVING, HOOK_NONE, TO_ACCOUNT, NULL);
 	mem_free(candidates);
 	candidates = NULL;
 	candidate_count = 0;
@@ -134,6 +135,7 @@ void hooks_free(void)
 	}
 	list_free(&undelivered);
 	list_free(&unconfirmed);
+	list_free(&arriving);
 }
 
 const struct hook_list *hooks_for(
@@ -155,5 +157,12 @@ const struct hook_list *hooks_for(
 
 const struct hook_list *hooks_of_kind(enum hook_kind kind)
 {
-	return kind == MESSAGE_UNDELIVERED ? &undelivered : &unconfirmed;
+	switch (kind) {
+	case MESSAGE_UNDELIVERED:
+		return &undelivered;
+	case MESSAGE_UNCONFIRMED:
+		return &unconfirmed;
+	default:
+		return &arriving;
+	}
 }

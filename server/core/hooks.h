@@ -24,7 +24,7 @@ void hooks_free(void);
  * has to answer (`handled_here`), those of its payload's namespace, by priority. Never NULL. */
 const struct hook_list *hooks_for(
     const struct stanza *stanza, enum addressed place, bool handled_here);
-/* The hooks of MESSAGE_UNDELIVERED or MESSAGE_UNCONFIRMED. */
+/* The hooks of MESSAGE_UNDELIVERED, MESSAGE_UNCONFIRMED or MESSAGE_ARRIVING. */
 const struct hook_list *hooks_of_kind(enum hook_kind kind);
 
 /* The hooks of the core itself, ended by HOOK_END. */

@@ -47,7 +47,10 @@ enum hook_kind {
 	ANY_PRESENCE,
 	ANY_IQ,              /* every iq, results and errors too, before IQ_GET and IQ_SET hooks */
 	MESSAGE_UNDELIVERED, /* a message that no session can take now (RFC 6121 section 8.5) */
-	MESSAGE_UNCONFIRMED  /* delivered, but not acknowledged in time: keep it as well */
+	MESSAGE_UNCONFIRMED, /* delivered, but not acknowledged in time: keep it as well */
+	/* a message that is about to go to sessions; also when it does so again because those that had
+	 * it are gone */
+	MESSAGE_ARRIVING
 };
 
 enum addressed {
@@ -87,9 +90,9 @@ struct session *task_session(const struct task *task);
 const void *task_config(const struct task *task);
 /* The served domain the stanza is addressed to, or that of the account. */
 const char *task_domain(struct task *task);
-/* The number under which a message is kept (MESSAGE_UNDELIVERED, MESSAGE_UNCONFIRMED): ascending in
- * the order of arrival, unique in the database. Made when first asked for, so it may also be asked for
- * in an ANY_MESSAGE hook TO_ACCOUNT that keeps the message itself. */
+/* The number under which a message is kept: ascending in the order of arrival, unique in the
+ * database. Made when first asked for, so it may also be asked for by a hook of MESSAGE_ARRIVING that
+ * keeps the message itself. */
 int64_t task_message_id(struct task *task);
 void task_set_message_id(struct task *task, int64_t id);
 
@@ -208,7 +211,7 @@ struct module {
 	const char *(*config_check)(const void *section);
 
 	/* What is loaded with each account, before the first hook sees it: parameters (domain, username).
-	 * account_loaded gets the rows and sets the state. */
+	 * account_loaded gets the rows and sets the state; one from before is freed after that. */
 	const struct statement *account_load;
 	void (*account_loaded)(struct account *account, const struct store_result *rows);
 	void (*account_free)(void *state);
@@ -224,6 +227,8 @@ struct module {
 	bool (*hides_presence)(const struct account *account, const struct jid *contact);
 	/* A kept message has reached a client: forget it. */
 	void (*message_delivered)(struct account *account, int64_t message_id);
+	/* The session that had a kept message is gone, without having confirmed it. */
+	void (*message_waiting)(struct account *account);
 	/* Adds to the answer of disco#info for the domain (forms, identities); `task` is the request, or
 	 * NULL when the capabilities of the server (XEP-0115) are computed. Elements in `arena`. */
 	void (*disco)(struct task *task, struct arena *arena, const char *domain, struct element *query);

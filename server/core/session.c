@@ -112,17 +112,23 @@ void session_free(struct session **session_pointer)
 	session_leave(session);
 	session_free_directed(session);
 	stanza_unref(&session->presence);
+	if (session->blocks)
+		account_unblock(session->account);
 	account_unref(session->account);
 	jid_free(&session->jid);
 	mem_free(session);
 	sessions--;
 }
 
+/* What has arrived since must not overtake what the client has not acknowledged, which comes back
+ * when its stream is no more. */
 void session_end(struct session *session, enum session_end end)
 {
 	if (session->left)
 		return;
 	session_leave(session);
+	session->blocks = true;
+	account_block(session->account);
 	session->events->end(session->state, end);
 }
 
@@ -152,8 +158,8 @@ static void session_sent_presence(struct session *session, struct task *task)
 			task_fail(task, RC_BAD_REQUEST);
 		return;
 	default:
-		/* RFC 6121 section 4.3: a probe is the server's business, but the contact's server may
-		 * well answer one; an error is passed on. */
+		/* RFC 6121 section 4.3: a probe is the server's business, but the contact's server
+		 * may well answer one; an error is passed on. */
 		if (has_to)
 			router_send(presence, task->receipt);
 	}

@@ -55,6 +55,7 @@ struct session {
 	bool roster_versioned; /* it sent ver: pushes carry it */
 	bool reached;          /* session_reachable was called */
 	bool left;             /* session_leave() was called */
+	bool blocks;           /* the account, until what it had in hand is given back */
 };
 
 /* Makes a session of a loaded account. `resource` prepared, or NULL: made by us. A session of the
