@@ -83,12 +83,20 @@ class Postgresql:
         return [tuple(None if value == "\\N" else value for value in line.split("\t"))
                 for line in lines]
 
-    def drop(self):
-        if self.psql is not None:
+    def disconnect(self):
+        """Ends the session of run(), which begins another: for tests that end the cluster."""
+        if self.psql is None:
+            return
+        try:
             self.psql.stdin.close()
-            self.psql.stdout.close()
-            self.psql.wait()
-            self.psql = None
+        except BrokenPipeError:
+            pass
+        self.psql.stdout.close()
+        self.psql.wait()
+        self.psql = None
+
+    def drop(self):
+        self.disconnect()
         try:
             self._admin(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
         except subprocess.CalledProcessError:

@@ -219,10 +219,10 @@ static void test_failed_write(void **state)
 	roster_set(&orchard, "<item jid='nurse@example.org' name='no'/>");
 	roster_set(&orchard, "<item jid='nurse@example.org' subscription='remove'/>");
 	hears(&orchard,
-	    "<iq to='" ORCHARD "' id='push-' type='set'><query xmlns='jabber:iq:roster'>"
-	    "<item jid='nurse@example.org' subscription='remove'/></query></iq>\n"
 	    "<iq to='" ORCHARD "' id='set' type='error'><error type='modify'>"
 	    "<policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>\n"
+	    "<iq to='" ORCHARD "' id='push-' type='set'><query xmlns='jabber:iq:roster'>"
+	    "<item jid='nurse@example.org' subscription='remove'/></query></iq>\n"
 	    "<iq to='" ORCHARD "' id='set' type='result'/>");
 	client_logout(&orchard);
 }
