@@ -11,6 +11,7 @@ struct roster_load {
 	void (*loaded)(struct account *account, enum rc rc);
 	struct roster *roster; /* being filled */
 	uint32_t writes;       /* begun before the queries */
+	unsigned left;         /* queries that have not answered */
 	enum rc rc;
 };
 
@@ -32,7 +33,7 @@ enum items_column {
 };
 
 static store_done items_loaded, requests_loaded;
-static void roster_load_finish(struct roster_load *load);
+static void roster_load_ended(struct roster_load *load, enum rc rc);
 
 static void roster_load_run(struct roster_load *load)
 {
@@ -41,6 +42,7 @@ static void roster_load_run(struct roster_load *load)
 	struct account_key key = account_key_of(account, arena);
 
 	load->rc = RC_OK;
+	load->left = 2;
 	load->roster = roster_new();
 	load->writes = account->roster == NULL ? 0 : account->roster->writes;
 	store_run(&items_select, PARAMS(key), items_loaded, load);
@@ -122,19 +124,16 @@ static void item_load(struct roster_load *load, struct arena *arena,
 static void items_loaded(const struct store_result *result, void *state)
 {
 	struct roster_load *load = state;
-	struct arena *arena;
+	struct arena *arena = arena_new(0);
 	size_t count;
 
-	load->rc = store_rc(result);
-	if (load->rc != RC_OK)
-		return;
-	arena = arena_new(0);
 	for (size_t row = 0; row < store_rows(result); row += count) {
 		count = rows_of_contact(result, row);
 		item_load(load, arena, result, row, count);
 	}
 	roster_sort(load->roster);
 	arena_free(&arena);
+	roster_load_ended(load, store_rc(result));
 }
 
 static void requests_note(struct roster_load *load, const struct store_result *rows)
@@ -155,11 +154,8 @@ static void requests_loaded(const struct store_result *result, void *state)
 {
 	struct roster_load *load = state;
 
-	if (load->rc == RC_OK)
-		load->rc = store_rc(result);
-	if (load->rc == RC_OK)
-		requests_note(load, result);
-	roster_load_finish(load);
+	requests_note(load, result);
+	roster_load_ended(load, store_rc(result));
 }
 
 /* ---- taking it over ---- */
@@ -223,4 +219,15 @@ static void roster_load_finish(struct roster_load *load)
 	else
 		roster_free(&done.roster);
 	done.loaded(done.account, done.rc);
+}
+
+/* Answers come in order, but what is refused, since too much waits for the database, may overtake
+ * what was accepted before. */
+static void roster_load_ended(struct roster_load *load, enum rc rc)
+{
+	if (load->rc == RC_OK)
+		load->rc = rc;
+	load->left--;
+	if (load->left == 0)
+		roster_load_finish(load);
 }
