@@ -2,8 +2,10 @@
  * Each attempt runs in a thread of its own, because connecting blocks in many ways (looking up
  * names above all); the connection comes to the worker by mail, ready for use. Attempts start at
  * most a second apart, at random moments, so that many workers do not all come at once. */
+#define _GNU_SOURCE /* pthread_timedjoin_np() */
 #include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 #include "base/crypto.h"
 #include "base/mem.h"
@@ -11,6 +13,8 @@
 
 #define RETRY_FIRST_MS 100
 #define RETRY_MAX_MS 1000
+/* What an orderly stop gives to attempts that are under way. */
+#define JOIN_SECONDS 3
 
 enum attempt_state { ATTEMPT_RUNS, ATTEMPT_POSTED, ATTEMPT_ABANDONED };
 
@@ -161,21 +165,43 @@ void postgresql_connect_start(struct postgresql_connection *connection)
 }
 
 /* Once abandoned, an attempt is freed by its thread, at any time. */
-static bool attempt_abandon(struct postgresql_attempt *attempt)
+static bool attempt_abandon(struct postgresql_store *store, struct postgresql_attempt *attempt)
 {
 	enum attempt_state expected = ATTEMPT_RUNS;
 	pthread_t thread = attempt->thread;
+	struct abandoned *abandoned;
 
 	if (!atomic_compare_exchange_strong(&attempt->state, &expected, ATTEMPT_ABANDONED))
 		return false;
-	pthread_detach(thread);
+	abandoned = mem_alloc_zero(sizeof(*abandoned));
+	abandoned->thread = thread;
+	pthread_mutex_lock(&store->lock);
+	SLIST_INSERT_HEAD(&store->abandoned, abandoned, next);
+	pthread_mutex_unlock(&store->lock);
 	return true;
+}
+
+void postgresql_abandoned_join(struct postgresql_store *store)
+{
+	struct abandoned *abandoned;
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += JOIN_SECONDS;
+	while ((abandoned = SLIST_FIRST(&store->abandoned)) != NULL) {
+		SLIST_REMOVE_HEAD(&store->abandoned, next);
+		if (pthread_timedjoin_np(abandoned->thread, NULL, &deadline) != 0)
+			pthread_detach(abandoned->thread);
+		mem_free(abandoned);
+	}
 }
 
 void postgresql_connect_abandon(struct postgresql_connection *connection)
 {
+	struct postgresql_store *store = (struct postgresql_store *)connection->base.store;
+
 	timer_free(&connection->retry);
-	if (connection->attempt != NULL && attempt_abandon(connection->attempt))
+	if (connection->attempt != NULL && attempt_abandon(store, connection->attempt))
 		connection->attempt = NULL;
 	/* Otherwise its mail is on the way. */
 	while (connection->attempt != NULL) {

@@ -117,16 +117,24 @@ static void connection_drain(struct connection *connection)
 	timer_free(&timer);
 }
 
+static void postgresql_give_up(struct connection *base)
+{
+	struct postgresql_connection *connection = (struct postgresql_connection *)base;
+
+	base->closing = true;
+	timer_clear(connection->retry);
+	postgresql_connection_close(connection);
+	waiting_fail(connection, true, "the server ends, and the database is away");
+}
+
 static void postgresql_detach(struct connection *base)
 {
 	struct postgresql_connection *connection = (struct postgresql_connection *)base;
 	struct postgresql_store *store = (struct postgresql_store *)base->store;
 
 	connection_drain(base);
-	base->closing = true;
-	postgresql_connection_close(connection);
+	postgresql_give_up(base);
 	postgresql_connect_abandon(connection);
-	waiting_fail(connection, true, "the server ends, and the database is away");
 	while (base->waiting > 0)
 		connection_refuse_now(base);
 	if (connection->is_away)
@@ -147,6 +155,8 @@ static void postgresql_close(struct store *store)
 {
 	struct postgresql_store *postgresql = (struct postgresql_store *)store;
 
+	postgresql_abandoned_join(postgresql);
+	pthread_mutex_destroy(&postgresql->lock);
 	mem_free(postgresql->uri);
 	store_finish(store);
 	mem_free(postgresql);
@@ -155,6 +165,7 @@ static void postgresql_close(struct store *store)
 static const struct driver postgresql_driver = {
 	.attach = postgresql_attach,
 	.run = postgresql_run,
+	.give_up = postgresql_give_up,
 	.detach = postgresql_detach,
 	.close = postgresql_close,
 	.is_up = postgresql_is_up,
@@ -175,5 +186,7 @@ struct store *postgresql_open(const char *uri, const char *schema_dir, bool migr
 	store->base.version = version;
 	store->base.schema = schema;
 	store->uri = mem_strdup(uri);
+	pthread_mutex_init(&store->lock, NULL);
+	SLIST_INIT(&store->abandoned);
 	return &store->base;
 }

@@ -5,7 +5,9 @@
 #define GODWIT_STORE_POSTGRESQL_H
 
 #include <libpq-fe.h>
+#include <pthread.h>
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #include "loop/descriptor.h"
 #include "loop/timer.h"
@@ -13,10 +15,20 @@
 
 struct postgresql_attempt;
 
+/* The thread of an attempt to connect that nobody waits for any more. libpq and its libraries must
+ * not be at work when the process ends, so the store joins it when it is closed. */
+struct abandoned {
+	SLIST_ENTRY(abandoned) next;
+	pthread_t thread;
+};
+SLIST_HEAD(abandoned_list, abandoned);
+
 struct postgresql_store {
 	struct store base;
 	char *uri;        /* with its password: never to be shown */
 	atomic_uint away; /* how many connections do not work */
+	pthread_mutex_t lock;
+	struct abandoned_list abandoned; /* under the lock */
 };
 
 /* What one transaction is made of: all that is sent up to one sync. */
@@ -74,6 +86,8 @@ bool postgresql_schema_update(const char *uri, const char *schema_dir, bool migr
 
 /* postgresql-connection.c */
 
+/* Waits for threads that still try to connect, a few seconds at most. */
+void postgresql_abandoned_join(struct postgresql_store *store);
 /* Begins to connect, and goes on until it succeeds. */
 void postgresql_connect_start(struct postgresql_connection *connection);
 /* Ends what is under way. */
