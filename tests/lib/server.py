@@ -78,6 +78,7 @@ class Server:
         self.log_path = os.path.join(self.directory, "server.log")
         self.database = database.fresh(self.directory)
         self.ports = {"c2s": 0, "c2s-tls": 0}
+        self.configured_ports = self.ports
         self.process = None
         self.connections = []
         self.contexts = {}
@@ -120,7 +121,7 @@ class Server:
         for domain in self.domains:
             certificate, key = self.certificate(domain)
             lines.append(f'domain "{domain}" {{ certificate = "{certificate}" key = "{key}" }}')
-        for kind, port in self.ports.items():
+        for kind, port in self.configured_ports.items():
             lines.append(f'listen {kind} {{ address = "127.0.0.1" port = {port} }}')
         values = "\n".join(f"  {key} = {value}" for key, value in self.limits.items())
         lines.append(f"limits {{\n{values}\n}}")
@@ -132,6 +133,7 @@ class Server:
 
     def start(self, arguments=()):
         """Starts the server and waits until it is ready; a restart keeps data and ports."""
+        self.configured_ports = dict(self.ports)
         self.write_config()
         notify = self.path("notify")
         ready = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
