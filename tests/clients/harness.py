@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.join(HERE, os.pardir))
 from lib import *  # noqa: E402,F401,F403
 from process import *  # noqa: E402,F401,F403
 from puppet import *  # noqa: E402,F401,F403
+from terminal import *  # noqa: E402,F401,F403
 
 # What people write: characters of three and of four bytes, one beyond the BMP in Chinese too,
 # emoji of several code points, and what XML and HTML have to escape.

@@ -1,14 +1,13 @@
 """process.py - programs that a test starts, and that never outlive it.
 
-Each has a directory of its own inside that of the server, which is its home, too. Whatever it starts in
-turn, also through D-Bus or as a daemon, inherits a mark in its environment, by which it is found and
-ended.
+Each has a home directory of its own. Whatever it starts in turn, also through D-Bus or as a daemon,
+inherits a mark in its environment, by which it is found and ended.
 """
 import atexit
 import ctypes
 import itertools
 import os
-import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,8 @@ import tempfile
 import time
 
 from lib.connection import FACTOR, Failure, Timeout
+from lib.server import KEEP
+from lib.tap import Skip
 
 __all__ = ["Process", "wait_until", "wait_stored", "bare"]
 
@@ -23,6 +24,7 @@ TIMEOUT = 20 * FACTOR
 STOP_TIMEOUT = 5 * FACTOR
 POLL_SECONDS = 0.02
 PR_SET_PDEATHSIG = 1
+NOBODY = 65534
 MARK = "GODWIT_TEST_CLIENT"
 
 _marks = itertools.count(1)
@@ -73,12 +75,18 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 class Process:
-    """A program with a home of its own. It is closed with the connections of the server."""
+    """A program with a home of its own. It is closed with the connections of the server.
 
-    def __init__(self, server, name):
+    `needed` are the programs without which the test is skipped.
+    """
+
+    def __init__(self, server, name, needed=()):
+        for program in needed:
+            if shutil.which(program) is None:
+                raise Skip(f"{program} is not installed")
         self.name = name
         self.server = server
-        self.home = tempfile.mkdtemp(prefix=name + "-", dir=server.directory)
+        self.home = tempfile.mkdtemp(prefix="godwit-client-")
         self.mark = f"{os.getpid()}-{next(_marks)}"
         self.output = os.path.join(self.home, "output")
         self.process = None
@@ -110,6 +118,19 @@ class Process:
             file.write(text)
         return path
 
+    def copy(self, path):
+        """Copies a file into the home directory; returns its path."""
+        return shutil.copy(path, self.home)
+
+    def unprivileged(self, command):
+        """The command, run by nobody if we are root, who then owns the home directory."""
+        if os.geteuid() != 0:
+            return command
+        for directory, _, files in os.walk(self.home):
+            for path in (directory, *(os.path.join(directory, name) for name in files)):
+                os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+        return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+
     def spawn(self, arguments, *, environment=None, **streams):
         """Starts a program; its standard error, and output if nobody wants it, go to `output`."""
         with open(self.output, "ab") as log:
@@ -139,13 +160,21 @@ class Process:
         return wait_until(ask, lambda: f"{what() if callable(what) else what} of {self.name}", timeout)
 
     def close(self):
-        """Ends the program and all that it has started: asks first, then kills."""
+        """Ends the program and all that it has started, and removes its home."""
         atexit.unregister(self.close)
+        self.end()
+        if self.process is not None:
+            self.process.wait()
+        if not KEEP:
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def end(self):
+        """Asks all processes to end, then kills those that do not."""
         deadline = time.monotonic() + STOP_TIMEOUT
         kind = signal.SIGTERM
         while True:
             if self.process is not None:
-                self.process.poll()
+                self.process.poll()  # or it stays as a zombie
             left = list(_marked(self.mark))
             if not left:
                 return
