@@ -297,18 +297,23 @@ static enum stanza_type error_type_of(const struct element *element)
 	return text_equal(element_name(element), "presence") ? PRESENCE_ERROR : MESSAGE_ERROR;
 }
 
-/* A stanza that is none: bad address, bad iq. Nothing is sent in answer to an error or a result. */
+/* A stanza that is none: bad address, bad iq. Nothing is sent in answer to an error or a result.
+ * The error comes from whom it was for, if that is an address, and an iq's always has an id (RFC
+ * 6120 section 8.3.1). */
 static void c2s_refuse(
     struct c2s *c2s, struct arena *arena, const struct element *element, enum rc rc)
 {
 	const char *type = element_attribute(element, "type");
+	const char *id = element_attribute(element, "id");
+	const char *to = element_attribute(element, "to");
 	struct stanza *error;
 
-	(void)arena;
 	if (text_equal(type, "error") || text_equal(type, "result"))
 		return;
-	error = stanza_new(
-	    error_type_of(element), NULL, c2s->session->jid, element_attribute(element, "id"));
+	if (id == NULL && error_type_of(element) == IQ_TYPE_ERROR)
+		id = "";
+	error = stanza_new(error_type_of(element), to == NULL ? NULL : jid_parse(arena, to),
+	    c2s->session->jid, id);
 	element_add(stanza_element(error), stanza_error_element(stanza_arena(error), rc, NULL));
 	stream_send(c2s->stream, error, NULL, NULL);
 	stanza_unref(&error);

@@ -7,8 +7,10 @@ UNKNOWN = "<query xmlns='urn:godwit:nobody-knows'/>"
 
 
 def together(romeo, juliet):
-    """Both logged in and available, with nothing left to read."""
+    """Both see each other, logged in and available, with nothing left to read."""
+    befriend(romeo, juliet)
     r, j = romeo.login("orchard", presence=True), juliet.login("balcony", presence=True)
+    r.drain(j), j.drain(r)
     return r, j
 
 
@@ -97,8 +99,9 @@ def _(romeo, juliet):
 @test("RFC 6120 8.2.3: an iq request must have an id, a known type, and one child")
 def _(romeo):
     r = romeo.login("orchard")
-    r.send(f"<iq type='get'>{UNKNOWN}</iq>")
-    expect_error(r.expect("<iq type='error'/>"), "bad-request")
+    for to in ("", " to='example.org'", f" to='{romeo.jid}'"):
+        r.send(f"<iq type='get'{to}>{UNKNOWN}</iq>")
+        expect_error(r.expect("<iq type='error' id=''/>"), "bad-request")
     bad = ["<iq id='b' type='nonsense'><query xmlns='urn:x'/></iq>",
            "<iq id='b'><query xmlns='urn:x'/></iq>", "<iq id='b' type='get'/>", "<iq id='b' type='set'/>",
            "<iq id='b' type='get'><a xmlns='urn:x'/><b xmlns='urn:x'/></iq>",
@@ -106,7 +109,8 @@ def _(romeo):
     for stanza in bad:
         for to in ("", " to='example.org'", f" to='{r.jid}'", f" to='{romeo.jid}'"):
             r.send(stanza.replace("<iq", "<iq" + to, 1))
-            expect_error(r.expect("<iq type='error' id='b'/>"), "bad-request")
+            sender = to.replace(" to=", " from=") or f" from='{ABSENT}'"
+            expect_error(r.expect(f"<iq type='error' id='b'{sender}/>"), "bad-request")
 
 
 @test("RFC 6120 8.2.3: a result or error is never answered")
@@ -172,9 +176,9 @@ def _(romeo):
                "a" * 1024 + "@example.org", "a@example.org/" + "r" * 1024, "a\"b@example.org",
                "<@example.org", "\ue000@example.org", "a\u00a0b@example.org", "a@exa mple.org", "@/"):
         r.send(f"<iq type='get' id='1' to='{quote(to)}'>{UNKNOWN}</iq>")
-        expect_error(r.expect("<iq type='error' id='1'/>"), "jid-malformed")
+        expect_error(r.expect(f"<iq type='error' id='1' from='{ABSENT}'/>"), "jid-malformed")
         r.send(f"<message id='2' to='{quote(to)}'><body>x</body></message>")
-        expect_error(r.expect("<message type='error' id='2'/>"), "jid-malformed")
+        expect_error(r.expect(f"<message type='error' id='2' from='{ABSENT}'/>"), "jid-malformed")
     r.expect_nothing()
 
 
@@ -321,6 +325,8 @@ def _(romeo, juliet):
     r, j = romeo.login("orchard"), juliet.login("balcony")
     r.message(j.jid, id="1")
     j.expect("<message id='1'/>")
+    j.presence(to=r.jid)
+    r.expect(f"<presence from='{j.jid}'/>")
     r.send_iq("get", UNKNOWN, to=j.jid, id="2")
     j.expect("<iq id='2'/>")
     r.presence(to=j.jid)
