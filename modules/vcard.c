@@ -40,6 +40,14 @@ static void vcard_loaded(const struct store_result *result, void *state)
 	task_finish(task, rc, store_element(result, 0, task_arena(task)));
 }
 
+/* Others must not learn from it that there is such an account, unless they know. */
+static enum verdict vcard_deny(struct task *task)
+{
+	bool knows = account_shows_presence_to(task_account(task), stanza_from(task_stanza(task)));
+
+	return task_fail(task, knows ? RC_FORBIDDEN : RC_SERVICE_UNAVAILABLE);
+}
+
 /* Section 3.2: a set replaces the whole vCard. */
 static enum verdict vcard_set(struct task *task)
 {
@@ -47,7 +55,7 @@ static enum verdict vcard_set(struct task *task)
 	const char *vcard;
 
 	if (!task_by_owner(task))
-		return task_fail(task, RC_FORBIDDEN);
+		return vcard_deny(task);
 	if (!element_is(task_payload(task), NS_VCARD, "vCard"))
 		return task_fail(task, RC_BAD_REQUEST);
 	vcard = element_to_text(task_arena(task), task_payload(task));

@@ -23,6 +23,15 @@ struct roster_set {
 	bool remove;
 };
 
+/* Section 2.3.3, for contacts. Others must not learn that there is such an account (RFC 6120
+ * section 8.3.3.19). */
+static enum verdict roster_deny(struct task *task)
+{
+	bool knows = account_shows_presence_to(task_account(task), stanza_from(task_stanza(task)));
+
+	return task_fail(task, knows ? RC_FORBIDDEN : RC_SERVICE_UNAVAILABLE);
+}
+
 /* ---- get ---- */
 
 static struct element *roster_query(struct task *task)
@@ -30,7 +39,7 @@ static struct element *roster_query(struct task *task)
 	return element_new_lent(task_arena(task), NS_ROSTER, "query");
 }
 
-static struct element *roster_whole(struct task *task, bool versioned)
+static struct element *roster_whole(struct task *task)
 {
 	struct arena *arena = task_arena(task);
 	const struct account *account = task_account(task);
@@ -38,8 +47,7 @@ static struct element *roster_whole(struct task *task, bool versioned)
 	struct roster_item *item;
 	size_t cursor = 0;
 
-	if (versioned)
-		element_set(arena, query, "ver", roster_version(account, arena));
+	element_set(arena, query, "ver", roster_version(account, arena));
 	while ((item = roster_next(account, &cursor)) != NULL)
 		if (item->listed)
 			element_add(query, roster_item_element(arena, item));
@@ -53,14 +61,12 @@ static enum verdict roster_get(struct task *task)
 	const char *version = element_attribute(task_payload(task), "ver");
 
 	if (!task_by_owner(task))
-		return task_fail(task, RC_FORBIDDEN);
-	if (session != NULL) {
+		return roster_deny(task);
+	if (session != NULL)
 		session->wants_roster = true;
-		session->roster_versioned = version != NULL;
-	}
 	if (text_equal(version, roster_version(task_account(task), task_arena(task))))
 		return task_reply(task, NULL);
-	return task_reply(task, roster_whole(task, version != NULL));
+	return task_reply(task, roster_whole(task));
 }
 
 /* ---- set: what is asked ---- */
@@ -177,7 +183,7 @@ static enum verdict roster_set(struct task *task)
 	enum rc rc;
 
 	if (!task_by_owner(task))
-		return task_fail(task, RC_FORBIDDEN);
+		return roster_deny(task);
 	rc = set_read(&set, task);
 	if (rc != RC_OK)
 		return task_fail(task, rc);

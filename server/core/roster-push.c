@@ -49,8 +49,7 @@ static void push_to(struct session *session, const struct element *item, const c
 	struct arena *arena = stanza_arena(push);
 	struct element *query = element_add_new(arena, stanza_element(push), NS_ROSTER, "query");
 
-	if (session->roster_versioned)
-		element_set(arena, query, "ver", version);
+	element_set(arena, query, "ver", version);
 	element_add(query, element_copy(arena, item));
 	session_send(session, push, NULL);
 	stanza_unref(&push);

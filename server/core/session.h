@@ -52,7 +52,6 @@ struct session {
 	uint32_t flags;
 	int8_t priority;
 	bool wants_roster;
-	bool roster_versioned; /* it sent ver: pushes carry it */
 	bool reached;          /* session_reachable was called */
 	bool left;             /* session_leave() was called */
 	bool blocks;           /* the account, until what it had in hand is given back */

@@ -50,10 +50,18 @@ def _(romeo):
 def _(romeo, juliet):
     befriend(romeo, juliet)
     r, j = romeo.login(), juliet.login(presence=True)
-    conditions = "forbidden|service-unavailable|not-allowed"
-    r.iq_error("get", ROSTER, conditions, to=juliet.jid)
-    r.iq_error("set", ITEM.format("x@example.org", "", ""), conditions, to=juliet.jid)
+    r.iq_error("get", ROSTER, "forbidden", to=juliet.jid)
+    r.iq_error("set", ITEM.format("x@example.org", "", ""), "forbidden", to=juliet.jid)
     same(list(items(j)), [romeo.jid])
+
+
+@two_users("RFC 6121 8.5.1: nor does a stranger learn from it that there is such an account")
+def _(romeo, juliet):
+    r = romeo.login()
+    for kind, payload in (("get", ROSTER), ("set", ITEM.format("x@example.org", "", ""))):
+        answers = {show(r.iq_error(kind, payload, "service-unavailable", to=to)[0])
+                   for to in (juliet.jid, "nobody@example.org")}
+        same(len(answers), 1)
 
 
 @test("RFC 6121 2.3.1: an added item is there, with name and groups, and outlives the session")
@@ -268,6 +276,17 @@ def _(romeo):
     if None in versions or len(set(versions)) != len(versions):
         raise Failure(f"versions {versions}")
     same(version(r, versions[-1]), (None, None))
+
+
+@test("RFC 6121 2.6.3: results and pushes carry it for who did not ask, too")
+def _(romeo):
+    r = romeo.login()
+    known, _ = version(r)
+    set_ok(r, "a@example.org")
+    pushed = r.expect(f"<iq type='set'>{ROSTER}</iq>")[0].get("ver")
+    if not known or not pushed or known == pushed:
+        raise Failure(f"versions {known}, {pushed}")
+    same(version(r)[0], pushed)
 
 
 @test("RFC 6121 2: many items")

@@ -47,7 +47,11 @@ def _(romeo, juliet):
 
 @test("XEP-0054 3.2: nobody writes that of another")
 def _(romeo, juliet):
-    romeo.login().iq_error("set", CARD, "forbidden", to=juliet.jid)
+    r = romeo.login()
+    for to in (juliet.jid, "nobody@example.org"):
+        r.iq_error("set", CARD, "service-unavailable", to=to)
+    befriend(romeo, juliet)
+    r.iq_error("set", CARD, "forbidden", to=juliet.jid)
     juliet.login().iq_error("get", EMPTY, "item-not-found")
 
 

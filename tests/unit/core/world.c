@@ -170,6 +170,17 @@ static void text_mask(char *line, const char *attribute)
 	memmove(at, end, strlen(end) + 1);
 }
 
+/* Every roster has one, and tells nothing that is not in it. */
+static void version_cut(char *line)
+{
+	char *at = strstr(line, " ver='"), *end;
+
+	if (at == NULL)
+		return;
+	end = strchr(at + strlen(" ver='"), '\'') + 1;
+	memmove(at, end, strlen(end) + 1);
+}
+
 static void client_sent(
     void *state, const struct stanza *stanza, const struct jid *to, struct delivery *delivery)
 {
@@ -181,8 +192,7 @@ static void client_sent(
 	else
 		stanza_write_to(&line, stanza, to);
 	text_mask(line.at, " id='push-");
-	if (strstr(line.at, " ver='") != NULL)
-		text_mask(line.at, " ver='");
+	version_cut(line.at);
 	if (client->heard.length > 0)
 		text_putc(&client->heard, '\n');
 	text_puts(&client->heard, line.at);
