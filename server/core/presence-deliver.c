@@ -10,43 +10,86 @@
 
 /* ---- probes ---- */
 
-/* From the bare JID: that nobody is there, or that the prober may not know. The latter goes to its
- * bare JID, as subscriptions do. */
-static void probe_reply(const struct jid *account, const struct jid *prober, enum stanza_type type)
+/* From the account, or the session that was asked for: that nobody is there; from the account
+ * alone, and to the prober's, as subscriptions are: that the prober may not know. Section 4.3.2.1:
+ * with the id of the probe. */
+static void probe_reply(const struct stanza *probe, const struct jid *asked, enum stanza_type type)
 {
 	struct arena *arena = arena_new(0);
-	const struct jid *to = type == PRESENCE_UNSUBSCRIBED ? jid_bare(arena, prober) : prober;
-	struct stanza *reply = stanza_new(type, account, to, NULL);
+	const struct jid *prober = stanza_from(probe);
+	struct stanza *reply;
 
+	if (type == PRESENCE_UNSUBSCRIBED)
+		reply = stanza_new(
+		    type, jid_bare(arena, asked), jid_bare(arena, prober), stanza_id(probe));
+	else
+		reply = stanza_new(type, asked, prober, stanza_id(probe));
 	router_send(reply, NULL);
 	stanza_unref(&reply);
 	arena_free(&arena);
 }
 
-/* `resource` NULL: all that are available. */
-static bool probe_show(
-    const struct account *account, const char *resource, const struct jid *prober)
+static bool is_asked(const struct session *session, const struct jid *asked)
+{
+	return jid_is_bare(asked) || jid_equal(session->jid, asked);
+}
+
+/* The mere fact that it is there. */
+static void show_fact(const struct session *session, const struct jid *prober)
+{
+	struct stanza *fact = stanza_new(PRESENCE_AVAILABLE, session->jid, prober, NULL);
+
+	router_send(fact, NULL);
+	stanza_unref(&fact);
+}
+
+/* To a subscriber: the presence of all that are available; of one that is asked for, the fact. */
+static bool show_presence(
+    const struct account *account, const struct jid *asked, const struct jid *prober)
 {
 	struct session *session;
 	bool any = false;
 
 	TAILQ_FOREACH (session, &account->sessions, sibling) {
-		if (session->presence == NULL ||
-		    (resource != NULL && !text_equal(jid_resource(session->jid), resource)))
+		if (session->presence == NULL || !is_asked(session, asked))
 			continue;
-		presence_send_to(session->presence, session->jid, prober);
+		if (jid_is_bare(asked))
+			presence_send_to(session->presence, session->jid, prober);
+		else
+			show_fact(session, prober);
 		any = true;
 	}
 	return any;
 }
 
-static void probe_answer(
-    const struct account *account, const char *resource, const struct jid *prober)
+/* Section 4.6.6: to who got directed presence. */
+static bool show_directed(
+    const struct account *account, const struct jid *asked, const struct jid *prober)
 {
-	if (!account_shows_presence_to(account, prober))
-		probe_reply(account->jid, prober, PRESENCE_UNSUBSCRIBED);
-	else if (!probe_show(account, resource, prober))
-		probe_reply(account->jid, prober, PRESENCE_UNAVAILABLE);
+	struct session *session;
+	bool any = false;
+
+	TAILQ_FOREACH (session, &account->sessions, sibling) {
+		if (!is_asked(session, asked) || !presence_is_directed(session, prober))
+			continue;
+		show_fact(session, prober);
+		any = true;
+	}
+	return any;
+}
+
+/* `asked`: the account, or one full JID of it. */
+static void probe_answer(
+    const struct account *account, const struct jid *asked, const struct stanza *probe)
+{
+	const struct jid *prober = stanza_from(probe);
+
+	if (account_shows_presence_to(account, prober)) {
+		if (!show_presence(account, asked, prober))
+			probe_reply(probe, asked, PRESENCE_UNAVAILABLE);
+	} else if (!show_directed(account, asked, prober)) {
+		probe_reply(probe, asked, PRESENCE_UNSUBSCRIBED);
+	}
 }
 
 /* ---- at an account with sessions ---- */
@@ -61,6 +104,17 @@ static void deliver_to_available(
 			session_send(session, presence, to);
 }
 
+/* Section 4.6.1: whoever has gone need not be told when a session goes. */
+static void forget_gone(const struct account *account, const struct stanza *presence)
+{
+	struct session *session;
+
+	if (stanza_type(presence) != PRESENCE_UNAVAILABLE || stanza_from(presence) == NULL)
+		return;
+	TAILQ_FOREACH (session, &account->sessions, sibling)
+		presence_forget_directed(session, stanza_from(presence));
+}
+
 /* A fan-out has no `to` of its own: it is for the account. */
 void presence_deliver(struct task *task)
 {
@@ -71,9 +125,10 @@ void presence_deliver(struct task *task)
 
 	if (stanza_type(presence) == PRESENCE_PROBE) {
 		if (stanza_from(presence) != NULL)
-			probe_answer(account, jid_resource(to), stanza_from(presence));
+			probe_answer(account, to, presence);
 		return;
 	}
+	forget_gone(account, presence);
 	if (jid_is_bare(to)) {
 		deliver_to_available(account, presence, to);
 		return;
@@ -87,8 +142,8 @@ void presence_deliver(struct task *task)
 
 /* A probe that waits for its roster row. */
 struct probe {
-	struct jid *account; /* bare */
-	struct jid *prober;
+	struct jid *asked;
+	struct stanza *stanza; /* referenced */
 };
 
 static const struct statement subscription_select = STATEMENT(
@@ -96,15 +151,15 @@ static const struct statement subscription_select = STATEMENT(
 
 static store_done subscription_loaded;
 
-static void probe_look_up(const struct jid *account, const struct jid *prober)
+static void probe_look_up(const struct jid *asked, const struct stanza *stanza)
 {
 	struct probe *probe = mem_alloc(sizeof *probe);
 	struct arena *arena = arena_new(0);
-	struct account_key key = { jid_domain(arena, account), jid_node(arena, account) };
+	struct account_key key = { jid_domain(arena, asked), jid_node(arena, asked) };
 
-	probe->account = jid_copy_heap(jid_bare(arena, account));
-	probe->prober = jid_copy_heap(prober);
-	store_run(&subscription_select, PARAMS(key, jid_bare_text(arena, prober)),
+	probe->asked = jid_copy_heap(asked);
+	probe->stanza = stanza_ref(stanza);
+	store_run(&subscription_select, PARAMS(key, jid_bare_text(arena, stanza_from(stanza))),
 	    subscription_loaded, probe);
 	arena_free(&arena);
 }
@@ -120,20 +175,20 @@ static bool account_is_known(const struct account *account)
 static void subscription_loaded(const struct store_result *result, void *state)
 {
 	struct probe *probe = state;
-	const struct account *account = account_peek(probe->account);
+	const struct account *account = account_peek(probe->asked);
 	const char *subscription;
 
 	if (account_is_known(account)) {
-		probe_answer(account, NULL, probe->prober);
+		probe_answer(account, probe->asked, probe->stanza);
 	} else if (store_rc(result) == RC_OK) {
 		subscription = store_rows(result) == 0 ? "none" : store_text(result, 0, 0);
 		if (text_equal(subscription, "from") || text_equal(subscription, "both"))
-			probe_reply(probe->account, probe->prober, PRESENCE_UNAVAILABLE);
+			probe_reply(probe->stanza, probe->asked, PRESENCE_UNAVAILABLE);
 		else
-			probe_reply(probe->account, probe->prober, PRESENCE_UNSUBSCRIBED);
+			probe_reply(probe->stanza, probe->asked, PRESENCE_UNSUBSCRIBED);
 	}
-	jid_free(&probe->account);
-	jid_free(&probe->prober);
+	jid_free(&probe->asked);
+	stanza_unref(&probe->stanza);
 	mem_free(probe);
 }
 
@@ -144,7 +199,7 @@ void presence_deliver_absent(const struct stanza *presence, const struct jid *to
 	if (stanza_type(presence) != PRESENCE_PROBE || stanza_from(presence) == NULL)
 		return;
 	if (account_is_known(account))
-		probe_answer(account, NULL, stanza_from(presence));
+		probe_answer(account, to, presence);
 	else
-		probe_look_up(to, stanza_from(presence));
+		probe_look_up(to, presence);
 }

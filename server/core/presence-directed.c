@@ -27,7 +27,7 @@ static bool directed_remember(struct session *session, const struct jid *to)
 	return true;
 }
 
-static void directed_forget(struct session *session, const struct jid *to)
+void presence_forget_directed(struct session *session, const struct jid *to)
 {
 	struct jid *jid = NULL;
 
@@ -36,12 +36,27 @@ static void directed_forget(struct session *session, const struct jid *to)
 	jid_free(&jid);
 }
 
+bool presence_is_directed(const struct session *session, const struct jid *jid)
+{
+	const char *text = jid_text(jid);
+
+	return session->directed != NULL &&
+	       (hash_get(session->directed, text, strlen(text)) != NULL ||
+		   hash_get(session->directed, text, jid_bare_length(jid)) != NULL);
+}
+
+bool presence_is_shared(const struct session *session, const struct jid *jid)
+{
+	return account_shows_presence_to(session->account, jid) ||
+	       presence_is_directed(session, jid);
+}
+
 void presence_direct(struct session *session, struct task *task)
 {
 	const struct jid *to = stanza_to(task->stanza);
 
 	if (stanza_type(task->stanza) == PRESENCE_UNAVAILABLE) {
-		directed_forget(session, to);
+		presence_forget_directed(session, to);
 	} else if (!directed_remember(session, to)) {
 		task_fail(task, RC_RESOURCE_CONSTRAINT);
 		return;
@@ -63,7 +78,7 @@ void presence_hide_directed(struct session *session, const struct jid *blocked)
 			if (session->presence == NULL ||
 			    !account_shows_presence_to(session->account, to))
 				presence_send_to(unavailable, session->jid, to);
-			directed_forget(session, to);
+			presence_forget_directed(session, to);
 		}
 	stanza_unref(&unavailable);
 }

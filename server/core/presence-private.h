@@ -13,6 +13,10 @@ struct stanza;
 bool presence_is_hidden(const struct account *account, const struct jid *contact);
 /* Sends a presence to one address, as it would have been sent there. */
 void presence_send_to(const struct stanza *presence, const struct jid *from, const struct jid *to);
+/* Whether that address, or all of that account, got directed presence of this session. */
+bool presence_is_directed(const struct session *session, const struct jid *jid);
+/* Who got it need not be told of the end: it has gone itself (section 4.6.1). */
+void presence_forget_directed(struct session *session, const struct jid *jid);
 /* Unavailable to those who got directed presence of this session and are not told by the roster
  * (`broadcast`: it was available, so subscribers have been told); forgets them. */
 void presence_end_directed(

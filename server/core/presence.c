@@ -148,12 +148,18 @@ static void presence_unavailable(struct session *session, const struct stanza *p
 	presence_end_directed(session, presence, was_available);
 }
 
+/* Section 4.5.2: a session that said so itself is told, too. */
 void presence_broadcast(struct session *session, const struct stanza *presence)
 {
-	if (stanza_type(presence) == PRESENCE_UNAVAILABLE)
-		presence_unavailable(session, presence);
-	else
+	bool was_available = session->presence != NULL;
+
+	if (stanza_type(presence) != PRESENCE_UNAVAILABLE) {
 		presence_available(session, presence);
+		return;
+	}
+	presence_unavailable(session, presence);
+	if (was_available)
+		session_send(session, presence, session->jid);
 }
 
 void presence_vanish(struct session *session)

@@ -23,6 +23,8 @@ void presence_deliver(struct task *task);
 /* The same for an account without sessions (`to`: its bare or a full JID), which is not loaded for
  * it: a probe is one roster query; anything else is dropped. */
 void presence_deliver_absent(const struct stanza *presence, const struct jid *to);
+/* Whether the session shares its presence with that address, by a subscription or directed. */
+bool presence_is_shared(const struct session *session, const struct jid *jid);
 /* The presence of all available sessions of an account to one contact; or that they are gone. */
 void presence_show(struct account *account, const struct jid *contact);
 void presence_hide(struct account *account, const struct jid *contact);

@@ -39,6 +39,13 @@ static _Thread_local bool fanout_posted;
 
 /* ---- at the addressee's home ---- */
 
+/* RFC 6121 section 8.5.3.1: an answer to a request would tell that the session is there. */
+static bool iq_is_for(const struct session *session, const struct stanza *iq)
+{
+	return !stanza_is_request(iq) || stanza_from(iq) == NULL ||
+	       presence_is_shared(session, stanza_from(iq));
+}
+
 /* RFC 6121 section 8.5.3: an iq to a full JID goes to that session or is refused. To the bare JID
  * it has been offered to every hook. */
 static void iq_deliver(struct task *task)
@@ -48,7 +55,7 @@ static void iq_deliver(struct task *task)
 
 	if (to != NULL && !jid_is_bare(to))
 		session = account_find_session(task->account, jid_resource(to));
-	if (session != NULL)
+	if (session != NULL && iq_is_for(session, task->stanza))
 		session_send(session, task->stanza, NULL);
 	else
 		task_fail(task, RC_SERVICE_UNAVAILABLE);

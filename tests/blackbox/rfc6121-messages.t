@@ -4,6 +4,7 @@ from harness import *
 
 TYPES = (None, "normal", "chat", "headline", "groupchat", "error", "nonsense")
 REFUSED = "service-unavailable"
+QUERY = "<query xmlns='urn:godwit:unknown'/>"
 
 
 def send(client, to, kind, identifier):
@@ -177,6 +178,54 @@ def _(romeo, juliet):
                 raise Failure(show(message))
         for other in clients:
             other.expect_nothing("<message/>", after=r)
+
+
+@two_users("RFC 6121 8.5.3.1: an iq request is only for who shares its presence with the sender")
+def _(romeo, juliet):
+    r, j = romeo.login("orchard"), juliet.login("balcony", presence=True)
+    there, gone = (r.iq("get", QUERY, to=f"{juliet.jid}/{name}") for name in ("balcony", "gone"))
+    if show(there[0]) != show(gone[0]):
+        raise Failure(f"tells who is there: {show(there)} and {show(gone)}")
+    for kind in ("get", "set"):
+        check_request(r, j, kind, False)
+    befriend(romeo, juliet)
+    for kind in ("get", "set"):
+        check_request(r, j, kind, True)
+    # She goes on to see him, but not he her.
+    j.presence("unsubscribed", romeo.jid)
+    check_request(r, j, "get", False)
+    check_request(j, r, "get", True)
+
+
+def check_request(r, j, kind, shared):
+    """Whether an iq of r reaches j, whose answers reach r in any case."""
+    identifier = r.send_iq(kind, QUERY, to=j.jid)
+    if shared:
+        j.expect(f"<iq type='{kind}' id='{identifier}' from='{r.jid}'/>")
+    else:
+        expect_error(r.answer(identifier), REFUSED)
+        j.expect_nothing("<iq/>", after=r)
+    for outcome in ("result", "error"):
+        j.send(f"<iq type='{outcome}' id='{outcome}-{identifier}' to='{r.jid}'/>")
+        r.expect(f"<iq type='{outcome}' id='{outcome}-{identifier}' from='{j.jid}'/>")
+
+
+@two_users("RFC 6121 8.5.3.1: directed presence shares it, too, for as long as it lasts")
+def _(romeo, juliet):
+    r, j = romeo.login("orchard"), juliet.login("balcony", presence=True)
+    for to in (r.jid, romeo.jid):
+        check_request(r, j, "get", False)
+        j.presence(to=to)
+        j.sync()
+        check_request(r, j, "get", True)
+        j.presence("unavailable", to=to)
+        j.sync()
+    check_request(r, j, "get", False)
+
+
+@test("RFC 6121 8.5.3.1: one's own clients always do")
+def _(romeo):
+    check_request(romeo.login("one"), romeo.login("two"), "get", True)
 
 
 @two_users("RFC 6121 8.5.3.2.1: chat to a resource that is gone goes to the others, as to the bare JID")

@@ -91,14 +91,84 @@ def _(romeo, juliet):
     r.expect_nothing(f"<presence from='{silent.jid}'/>", after=silent)
 
 
-@two_users("RFC 6121 4.3.2: of a contact who is away, nothing or unavailable")
+@two_users("RFC 6121 4.3.2: of a contact who is away, unavailable")
 def _(romeo, juliet):
     link(romeo, juliet, "to", "from")
     r = romeo.login("orchard", presence=True)
-    r.sync()
-    for element in r.queue:
-        if element.get("type") != "unavailable":
-            raise Failure(show(element))
+    r.expect(gone(juliet.jid))
+    j = juliet.login("silent")
+    r.end()
+    r = romeo.login("orchard", presence=True)
+    r.expect(gone(juliet.jid))
+    r.expect_nothing(f"<presence from='{j.jid}'/>", after=j)
+
+
+@two_users("RFC 6121 4.3.2: a contact who does not agree, or does not exist, is unsubscribed from")
+def _(romeo, juliet):
+    link(romeo, juliet, "to", "none")
+    romeo.server.sql("INSERT INTO roster_items (domain, username, contact, subscription) VALUES "
+                     f"('{romeo.domain}', '{romeo.username}', 'nobody@example.org', 'both')")
+    j = juliet.login("balcony", presence=True)
+    r = romeo.login("orchard")
+    r.roster()
+    r.available()
+    for contact, subscription in ((juliet.jid, "none"), ("nobody@example.org", "from")):
+        r.expect(f"<presence type='unsubscribed' from='{contact}' to='{romeo.jid}'/>")
+        r.expect_push(contact, subscription=subscription)
+    r.expect_nothing(f"<presence from='{j.jid}'/>", after=j)
+
+
+@two_users("RFC 6121 4.3.2: that does not take back an approval in advance")
+def _(romeo, juliet):
+    link(romeo, juliet, "to", "none")
+    romeo.server.sql("UPDATE roster_items SET approved = true WHERE contact = "
+                     f"'{romeo.jid}' OR contact = '{juliet.jid}'")
+    r = romeo.login("orchard")
+    r.roster()
+    r.available()
+    r.expect_push(juliet.jid, subscription="none", approved="true")
+    if juliet.login().roster()[romeo.jid].get("approved") != "true":
+        raise Failure("the approval is gone")
+
+
+@two_users("RFC 6121 4.3.2: a probe for one client tells of that one, and only that it is there")
+def _(romeo, juliet):
+    befriend(romeo, juliet)
+    r = romeo.login("orchard")
+    one = juliet.login("one")
+    one.available(5, "<show>away</show><status>busy</status>")
+    two, silent = juliet.login("two", presence=True), juliet.login("silent")
+    r.sync(), r.available(), r.expect(here(one.jid)), r.expect(here(two.jid))
+    r.presence("probe", one.jid)
+    found = r.expect(here(one.jid))
+    if len(found):
+        raise Failure(show(found))
+    for jid in (silent.jid, f"{juliet.jid}/nowhere"):
+        r.send(f"<presence type='probe' to='{jid}' id='p1'/>")
+        r.expect(f"<presence type='unavailable' from='{jid}' id='p1'/>")
+    r.expect_nothing("<presence/>", after=two)
+
+
+@two_users("RFC 6121 4.3.2.1: presence keeps its id, any other answer has that of the probe")
+def _(romeo, juliet):
+    befriend(romeo, juliet)
+    r = romeo.login("orchard", presence=True)
+    r.expect(gone(juliet.jid))
+    r.send(f"<presence type='probe' to='{juliet.jid}' id='mirror'/>")
+    r.expect(f"<presence type='unavailable' from='{juliet.jid}' id='mirror'/>")
+    j = juliet.login("balcony")
+    j.send("<presence id='mine'/>")
+    r.expect(f"<presence from='{j.jid}' id='mine'/>")
+    r.send(f"<presence type='probe' to='{juliet.jid}' id='other'/>")
+    r.expect(f"<presence from='{j.jid}' id='mine'/>")
+
+
+@test("RFC 6121 4.3: a probe of a client is no error, wherever it goes")
+def _(romeo):
+    r = romeo.login("orchard", presence=True)
+    for to in (None, "example.org", romeo.jid, "nobody@example.org", "nobody@example.org/x"):
+        r.presence("probe", to)
+    r.expect_nothing("<presence type='error'/>")
 
 
 @two_users("RFC 6121 4.3.2: a probe by a client tells nothing to who may not know, nor to the contact")
@@ -141,6 +211,16 @@ def _(romeo, juliet):
     r.expect_nothing(f"<presence from='{other.jid}'/>", after=other)
     other.available(inside="<show>away</show>")
     r.expect_nothing(f"<presence from='{other.jid}'/>", after=other)
+
+
+@two_users("RFC 6121 4.5.2: and to the client that said it")
+def _(romeo, juliet):
+    r, _ = friends(romeo, juliet)
+    r.send("<presence type='unavailable' id='bye'><status>good night</status></presence>")
+    r.expect_next(f"<presence type='unavailable' from='{r.jid}' id='bye'><status>good night</status>"
+                  "</presence>")
+    r.presence("unavailable")
+    r.expect_nothing()
 
 
 @two_users("RFC 6121 4.5.2: after unavailable, initial presence is possible again")
@@ -202,6 +282,49 @@ def _(romeo, juliet):
     j.expect(gone(r.jid))
 
 
+@two_users("RFC 6121 4.6.1: who has gone itself is not told of the end")
+def _(romeo, juliet):
+    r, j = romeo.login("orchard", presence=True), juliet.login("balcony", presence=True)
+    for one, other in ((r, j), (j, r)):
+        one.presence(to=other.jid)
+        other.expect(here(one.jid))
+    j.presence("unavailable", to=r.jid)
+    r.expect(gone(j.jid))
+    r.end()
+    j.expect_nothing(after=romeo.login("fence"))
+
+
+@two_users("RFC 6121 4.6.1: a subscription comes before directed presence, and so does its end")
+def _(romeo, juliet):
+    r, j = romeo.login("orchard", presence=True), juliet.login("balcony", presence=True)
+    r.presence(to=juliet.jid, inside="<status>directed</status>")
+    j.expect(here(r.jid))
+    j.presence("subscribe", romeo.jid)
+    r.expect("<presence type='subscribe'/>")
+    r.presence("subscribed", juliet.jid)
+    j.expect(f"<presence from='{r.jid}' type='{ABSENT}'/>")
+    r.available(inside="<show>away</show>")
+    j.expect(f"<presence from='{r.jid}'><show>away</show></presence>")
+    r.presence("unsubscribed", juliet.jid)
+    j.expect(gone(r.jid))
+
+
+@two_users("RFC 6121 4.6.6: a probe by who got directed presence is answered with the mere fact")
+def _(romeo, juliet):
+    r, other = romeo.login("orchard"), romeo.login("other", presence=True)
+    r.available(inside="<show>away</show>")
+    j = juliet.login("balcony", presence=True)
+    r.presence(to=j.jid, inside="<status>for you</status>")
+    j.expect(here(r.jid))
+    for to in (r.jid, romeo.jid):
+        j.presence("probe", to)
+        found = j.expect(here(r.jid))
+        if len(found):
+            raise Failure(show(found))
+    j.presence("probe", other.jid)
+    j.expect_nothing("<presence/>", after=other)
+
+
 @two_users("RFC 6121 4.6.3: directed unavailable, then nothing more at the end")
 def _(romeo, juliet):
     r, j = romeo.login("orchard", presence=True), juliet.login("balcony", presence=True)
@@ -251,8 +374,8 @@ def _(romeo, juliet):
         j.expect(f"<presence from='{r.jid}'><priority>{priority}</priority></presence>")
     for priority in ("128", "-129", "x", "", "1.5", "99999999999999999999"):
         r.send(f"<presence id='p'><priority>{priority}</priority></presence>")
-        r.wait(lambda: r.take("<presence id='p'/>") is not None, "an answer or the reflection")
-    r.drain()
+        expect_error(r.expect("<presence id='p'/>"), "bad-request")
+    j.expect_nothing("<presence id='p'/>", after=r)
 
 
 @two_users("RFC 6121 4.7.1: presence without anything, with several status texts, with extensions")

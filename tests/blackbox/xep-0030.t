@@ -117,6 +117,7 @@ def _(romeo):
 
 @two_users("XEP-0030 3.1: a client is asked itself, also by itself")
 def _(romeo, juliet):
+    befriend(romeo, juliet)
     r, j = romeo.login("orchard"), juliet.login("balcony", presence=True)
     for asker in (r, j):
         identifier = asker.send_iq("get", with_node(INFO, "http://pidgin.im/#x"), to=j.jid)

@@ -21,7 +21,9 @@ def _(romeo):
 
 @two_users("XEP-0199 4.4: a ping to a client is answered by that client")
 def _(romeo, juliet):
-    r, j = romeo.login("orchard"), juliet.login("balcony", presence=True)
+    r, j = romeo.login("orchard"), juliet.login("balcony")
+    j.presence(to=r.jid)
+    r.expect(f"<presence from='{j.jid}'/>")
     identifier = r.send_iq("get", PING, to=j.jid)
     ping = j.expect(f"<iq type='get' from='{r.jid}'>{PING}</iq>")
     j.send(f"<iq type='result' to='{r.jid}' id='{ping.get('id')}'/>")

@@ -51,7 +51,8 @@ static void test_day(void **state)
 	says(&orchard, "<presence type='unavailable'><status>Gone</status></presence>");
 	hears(&balcony, "<presence from='" ORCHARD "' to='juliet@example.org' type='unavailable'>"
 			"<status>Gone</status></presence>");
-	hears(&orchard, "");
+	hears(&orchard, "<presence from='" ORCHARD "' to='" ORCHARD "' type='unavailable'>"
+			"<status>Gone</status></presence>");
 	says(&balcony, "<presence/>");
 	hears(&orchard, "");
 	ignores(&balcony);
