@@ -41,11 +41,16 @@ def _handle(sock):
 
 
 def renegotiate(sock):
-    """Asks for a new handshake (TLS 1.2), and returns the bytes of the answer up to the end."""
-    library = ctypes.CDLL("libssl.so.3")
+    """Asks for a new handshake (TLS 1.2), and returns the bytes of the answer up to the end.
+
+    libssl must not see the answer, to which it would answer in turn: it is given nothing to read.
+    """
+    library, crypto = ctypes.CDLL("libssl.so.3"), ctypes.CDLL("libcrypto.so.3")
+    crypto.BIO_s_mem.restype = crypto.BIO_new.restype = ctypes.c_void_p
     handle = _handle(sock)
     if library.SSL_renegotiate(handle) != 1:
         raise ValueError("no renegotiation here")
+    library.SSL_set0_rbio(handle, ctypes.c_void_p(crypto.BIO_new(ctypes.c_void_p(crypto.BIO_s_mem()))))
     library.SSL_do_handshake(handle)
     answer = b""
     while data := socket.socket.recv(sock, 4096):
