@@ -25,6 +25,11 @@ struct store *store_open(const char *database, const char *schema_dir, bool migr
     const struct store_limits *limits, struct arena *arena, const char **error_out);
 /* On each worker that wants to use it: makes its connection. */
 void store_attach(struct store *store);
+/* How many requests of the current worker have no answer yet. */
+size_t store_waiting(void);
+/* On a worker, when the process is about to end and all workers still run: what waits for a database
+ * that does not answer fails now, and so does what is asked from now on. */
+void store_give_up(void);
 /* On the same worker before it ends: waits, running its loop's events, until all is committed or
  * given up, then closes. */
 void store_detach(struct store *store);

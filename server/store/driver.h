@@ -33,8 +33,10 @@ struct request {
 	void *answer; /* the driver's, until it is delivered */
 	int64_t asked_ms;
 	size_t bytes;
-	bool alone;     /* the driver's: not to be batched with others */
-	bool preparing; /* the driver's: its statement is being prepared right before it */
+	bool has_account; /* its first two values are domain and username */
+	bool alone;       /* the driver's: not to be batched with others */
+	bool is_trial;    /* the driver's: whether a lock is still held */
+	bool preparing;   /* the driver's: its statement is being prepared right before it */
 	unsigned count;
 	struct value values[];
 };
@@ -69,6 +71,8 @@ struct driver {
 	struct connection *(*attach)(struct store *store);
 	/* Takes over the request. */
 	void (*run)(struct connection *connection, struct request *request);
+	/* Answers everything, with failure if need be. NULL: all is answered in bounded time. */
+	void (*give_up)(struct connection *connection);
 	/* Answers everything, then closes and frees the connection. */
 	void (*detach)(struct connection *connection);
 	void (*close)(struct store *store);

@@ -5,10 +5,11 @@
  * answered after it.
  *
  * When a statement fails, PostgreSQL takes the whole batch back and ignores the rest of it. Then
- * what is not answered is run again, each with a sync of its own, so that the error is final.
- * Nothing may overtake it: behind a batch of several (or one that prepares a statement, without
- * which those behind would fail) nothing is sent until it is over. Batches of one follow each other
- * without a wait. */
+ * what is not answered is run again, each with a sync of its own, so that the error is final; if it
+ * failed for a lock, its account is put aside (postgresql-locked.c) and the rest runs again.
+ * Nothing may overtake it: behind a batch that writes, or of several (or one that prepares a
+ * statement, without which those behind would fail) nothing is sent until it is over. Single reads
+ * follow each other without a wait. */
 #include <stdio.h>
 #include <string.h>
 
@@ -45,7 +46,7 @@ static bool batch_sync(struct postgresql_connection *connection, struct batch *b
 {
 	batch->is_synced = true;
 	batch->wants_flush = false;
-	batch->is_barrier |= batch->count > 1;
+	batch->is_barrier |= batch->count > 1 || batch->writes > 0;
 	if (batch->writes > 0)
 		connection->write_synced_ms = worker_now_ms();
 	return PQpipelineSync(connection->pg);
@@ -118,6 +119,15 @@ static bool batch_is_full(const struct postgresql_connection *connection, const 
 	       batch->bytes >= BATCH_MAX_BYTES;
 }
 
+static bool waiting_put_aside(struct postgresql_connection *connection, struct request *request)
+{
+	STAILQ_REMOVE_HEAD(&connection->waiting, link);
+	if (postgresql_put_aside(connection, request))
+		return true;
+	STAILQ_INSERT_HEAD(&connection->waiting, request, link);
+	return false;
+}
+
 /* Sends what waits, as far as it may go. */
 static bool waiting_send(struct postgresql_connection *connection)
 {
@@ -125,6 +135,8 @@ static bool waiting_send(struct postgresql_connection *connection)
 	struct batch *batch;
 
 	while ((request = STAILQ_FIRST(&connection->waiting)) != NULL) {
+		if (waiting_put_aside(connection, request))
+			continue;
 		batch = batch_for_next(connection);
 		if (batch == NULL)
 			return true;
@@ -202,7 +214,14 @@ static void answer_drop(struct request *request)
 	request->preparing = false;
 }
 
+/* In front of what waits, which is empty for a moment. */
 static void batch_run_again(struct postgresql_connection *connection, struct batch *batch)
+{
+	STAILQ_CONCAT(&batch->held, &connection->waiting);
+	STAILQ_CONCAT(&connection->waiting, &batch->held);
+}
+
+static void batch_run_apart(struct postgresql_connection *connection, struct batch *batch)
 {
 	struct request *request;
 
@@ -210,9 +229,41 @@ static void batch_run_again(struct postgresql_connection *connection, struct bat
 		answer_drop(request);
 		request->alone = true;
 	}
-	/* In front of what waits, which is empty for a moment. */
-	STAILQ_CONCAT(&batch->held, &connection->waiting);
-	STAILQ_CONCAT(&connection->waiting, &batch->held);
+	batch_run_again(connection, batch);
+}
+
+/* The request that has failed, if for a lock that can be told to be on the rows of an account. */
+static struct request *batch_locked(const struct batch *batch)
+{
+	struct request *request;
+
+	STAILQ_FOREACH (request, &batch->held, link)
+		if (PQresultStatus(request->answer) == PGRES_FATAL_ERROR)
+			break;
+	if (request == NULL || !request->has_account || !postgresql_is_lock(request->answer))
+		return NULL;
+	return request;
+}
+
+static void batch_run_unlocked(
+    struct postgresql_connection *connection, struct batch *batch, const struct request *locked)
+{
+	struct request *request;
+
+	STAILQ_FOREACH (request, &batch->held, link)
+		answer_drop(request);
+	postgresql_lock_met(connection, locked, &batch->held);
+	batch_run_again(connection, batch);
+}
+
+static void batch_failed(struct postgresql_connection *connection, struct batch *batch)
+{
+	const struct request *locked = batch_locked(batch);
+
+	if (locked != NULL)
+		batch_run_unlocked(connection, batch, locked);
+	else if (batch->count > 1)
+		batch_run_apart(connection, batch);
 }
 
 /* The result of its sync has come. What failed alone has failed for good. */
@@ -221,10 +272,9 @@ static void batch_over(struct postgresql_connection *connection, struct batch *b
 	struct request_list held = STAILQ_HEAD_INITIALIZER(held);
 	struct request *request;
 
-	if (batch->has_failed && batch->count > 1)
-		batch_run_again(connection, batch);
-	else
-		STAILQ_CONCAT(&held, &batch->held);
+	if (batch->has_failed)
+		batch_failed(connection, batch);
+	STAILQ_CONCAT(&held, &batch->held);
 	batch_remove(connection, batch);
 	while ((request = STAILQ_FIRST(&held)) != NULL) {
 		STAILQ_REMOVE_HEAD(&held, link);

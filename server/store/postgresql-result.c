@@ -60,6 +60,13 @@ bool postgresql_is_loss(PGconn *pg, const PGresult *result)
 	return PQstatus(pg) == CONNECTION_BAD || severity == NULL || strcmp(severity, "ERROR") != 0;
 }
 
+bool postgresql_is_lock(const PGresult *result)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return text_equal(sqlstate, "55P03") || text_equal(sqlstate, "40P01");
+}
+
 /* The same text for both databases: SQLite has no booleans, only 0 and 1. */
 static struct span boolean_text(const char *value)
 {
@@ -125,6 +132,8 @@ void postgresql_deliver(struct postgresql_connection *connection, struct request
 	PGresult *pg = request->answer;
 	struct answer answer = { { .cell = answer_cell }, pg, NULL };
 
+	if (request->is_trial)
+		postgresql_trial_over(connection, request);
 	if (!postgresql_is_ok(pg)) {
 		deliver_error(connection, request, pg);
 		PQclear(pg);

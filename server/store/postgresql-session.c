@@ -94,7 +94,8 @@ static PGresult *result_wait(PGconn *pg, int timeout_ms)
 	return PQgetResult(pg);
 }
 
-/* A lock that somebody holds must not keep a worker waiting, nor what we gave up go on working. A
+/* A lock that somebody holds must not keep a worker waiting (the account is put aside, and tried
+ * again), nor what we gave up go on working. A
  * commit is on the disk when it is confirmed, unless there are even stricter rules. */
 static bool settings_make(PGconn *pg, unsigned give_up_ms)
 {
@@ -103,7 +104,7 @@ static bool settings_make(PGconn *pg, unsigned give_up_ms)
 	bool made;
 
 	text_printf(&sql,
-	    "SELECT set_config('lock_timeout', '2000', false),"
+	    "SELECT set_config('lock_timeout', '100', false),"
 	    " set_config('statement_timeout', '%u', false),"
 	    " set_config('idle_in_transaction_session_timeout', '10000', false),"
 	    " set_config('default_transaction_isolation', 'read committed', false),"

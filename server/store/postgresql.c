@@ -35,6 +35,8 @@ static void waiting_fail(struct postgresql_connection *connection, bool all, con
 	while ((request = STAILQ_FIRST(&connection->waiting)) != NULL &&
 	       (all || request_time_left(connection, request) <= 0)) {
 		STAILQ_REMOVE_HEAD(&connection->waiting, link);
+		if (request->is_trial)
+			postgresql_trial_over(connection, request);
 		request_finish(&connection->base, request, &failed);
 	}
 }
@@ -84,9 +86,11 @@ static struct connection *postgresql_attach(struct store *store)
 	connection_init(&connection->base, store);
 	STAILQ_INIT(&connection->waiting);
 	TAILQ_INIT(&connection->batches);
+	TAILQ_INIT(&connection->locked);
 	connection->gather = timer_new(postgresql_gathered, connection);
 	connection->give_up = timer_new(give_up_due, connection);
 	connection->retry = timer_new(retry_due, connection);
+	connection->trial = timer_new(postgresql_trial_due, connection);
 	postgresql_connect_start(connection);
 	return &connection->base;
 }
@@ -124,6 +128,7 @@ static void postgresql_give_up(struct connection *base)
 	base->closing = true;
 	timer_clear(connection->retry);
 	postgresql_connection_close(connection);
+	postgresql_release_all(connection);
 	waiting_fail(connection, true, "the server ends, and the database is away");
 }
 
@@ -143,6 +148,7 @@ static void postgresql_detach(struct connection *base)
 	later_cancel(&base->refuse);
 	timer_free(&connection->gather);
 	timer_free(&connection->give_up);
+	timer_free(&connection->trial);
 	mem_free(connection);
 }
 

@@ -13,6 +13,7 @@
 #include "loop/timer.h"
 #include "store/driver.h"
 
+struct locked_account;
 struct postgresql_attempt;
 
 /* The thread of an attempt to connect that nobody waits for any more. libpq and its libraries must
@@ -45,14 +46,17 @@ struct batch {
 	bool wants_flush; /* has a read whose result must not wait for the sync */
 };
 TAILQ_HEAD(batch_list, batch);
+TAILQ_HEAD(locked_accounts, locked_account);
 
 struct postgresql_connection {
 	struct connection base;
 	PGconn *pg; /* NULL: it is away */
 	struct descriptor *descriptor;
 
-	struct request_list waiting; /* not sent yet */
-	struct batch_list batches;   /* sent, oldest first; only the last may be open */
+	struct request_list waiting;   /* not sent yet */
+	struct batch_list batches;     /* sent, oldest first; only the last may be open */
+	struct locked_accounts locked; /* put aside, the one to be tried next first */
+	struct timer *trial;           /* until that */
 	struct later work;
 	struct timer *gather;    /* until the open batch is due */
 	int64_t write_synced_ms; /* when writes were last sent to be committed */
@@ -109,11 +113,28 @@ void postgresql_ready(void *state, unsigned what);
 /* Puts all that was sent and not answered back in front of what waits. */
 void postgresql_requeue(struct postgresql_connection *connection);
 
+/* postgresql-locked.c */
+
+/* Takes a request that is about to be sent if its account is put aside. */
+bool postgresql_put_aside(struct postgresql_connection *connection, struct request *request);
+/* `request`, one of these, has failed for a lock: its account is put aside, with all of its
+ * requests among these; the others stay in the list. */
+void postgresql_lock_met(struct postgresql_connection *connection, const struct request *request,
+    struct request_list *requests);
+/* The time of `trial` has come. */
+void postgresql_trial_due(void *state);
+/* A request with `is_trial` has its answer, whatever it is: the others of its account go on. */
+void postgresql_trial_over(struct postgresql_connection *connection, struct request *request);
+/* All that is put aside waits like the rest. */
+void postgresql_release_all(struct postgresql_connection *connection);
+
 /* postgresql-result.c */
 
 /* The condition that stands for a SQLSTATE (NULL: none is known). */
 enum rc postgresql_rc(const char *sqlstate);
 bool postgresql_is_ok(const PGresult *result);
+/* Whether somebody else's lock was in the way, or a deadlock. */
+bool postgresql_is_lock(const PGresult *result);
 /* Whether the error ended the session rather than the statement. */
 bool postgresql_is_loss(PGconn *pg, const PGresult *result);
 /* Answers the request with the result that it holds, and frees both. */

@@ -168,6 +168,7 @@ void store_run(
 		.state = state,
 		.asked_ms = worker_now_ms(),
 		.bytes = bytes,
+		.has_account = accepted && params->type == PARAM_ACCOUNT,
 		.count = count };
 	connection->waiting++;
 	connection->waiting_bytes += bytes;
@@ -199,6 +200,17 @@ void store_attach(struct store *store)
 {
 	ASSERT(current == NULL);
 	current = store->driver->attach(store);
+}
+
+size_t store_waiting(void)
+{
+	return current == NULL ? 0 : current->waiting;
+}
+
+void store_give_up(void)
+{
+	if (current != NULL && current->store->driver->give_up != NULL)
+		current->store->driver->give_up(current);
 }
 
 void store_detach(struct store *store)

@@ -153,7 +153,7 @@ static const struct statement setting = STATEMENT("SELECT current_setting($1)");
 static void test_settings(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "lock_timeout", "2s" },
+		{ "lock_timeout", "100ms" },
 		{ "statement_timeout", "30s" },
 		{ "client_encoding", "UTF8" },
 		{ "synchronous_commit", "on" },
@@ -278,25 +278,77 @@ static void test_nothing_overtakes(void **state)
 	assert_true(answers[0].turn < answers[1].turn && answers[1].turn < answers[3].turn);
 }
 
-/* A row that an admin holds: those around it in the batch are not harmed. */
-static void test_lock(void **state)
-{
-	struct answer answers[3] = { 0 };
+#define JULIET ((struct account_key){ "example.org", "juliet" })
 
-	fixture_open(*state, NULL);
+/* Romeo has a row, and an admin is about to delete it. */
+static void lock_open(struct fixture *fixture, const struct store_limits *limits)
+{
+	fixture_open(fixture, limits);
 	user_make("romeo");
+	user_make("juliet");
 	ask(&blocked_once, PARAMS(ROMEO, "b"));
 	admin_sql(admin, "BEGIN");
 	admin_sql(admin, "DELETE FROM blocked_jids");
-	store_run(&blocked_once, PARAMS(ROMEO, "a"), answer_take, &answers[0]);
-	store_run(&blocked_once, PARAMS(ROMEO, "b"), answer_take, &answers[1]);
-	store_run(&blocked_once, PARAMS(ROMEO, "c"), answer_take, &answers[2]);
-	answers_wait(answers, COUNT_OF(answers));
+}
+
+/* A row that an admin holds: its account waits, in order, and nobody else does. */
+static void test_lock(void **state)
+{
+	struct answer locked[3] = { 0 }, free[2] = { 0 };
+
+	lock_open(*state, NULL);
+	store_run(&blocked_once, PARAMS(JULIET, "a"), answer_take, &free[0]);
+	store_run(&blocked_once, PARAMS(ROMEO, "b"), answer_take, &locked[0]);
+	store_run(&blocked_once, PARAMS(ROMEO, "c"), answer_take, &locked[1]);
+	store_run(&blocked_once, PARAMS(JULIET, "b"), answer_take, &free[1]);
+	answers_wait(free, COUNT_OF(free));
+	assert_int_equal(free[0].rc, RC_OK);
+	assert_int_equal(free[1].rc, RC_OK);
+	store_run(&blocked_count, PARAMS(ROMEO), answer_take, &locked[2]);
+	assert_int_equal(ask_number(&blocked_count, PARAMS(JULIET)), 2);
+	for (size_t i = 0; i < COUNT_OF(locked); i++)
+		assert_false(locked[i].done);
 	admin_sql(admin, "ROLLBACK");
-	assert_int_equal(answers[0].rc, RC_OK);
-	assert_int_equal(answers[1].rc, RC_RESOURCE_CONSTRAINT);
-	assert_int_equal(answers[2].rc, RC_OK);
-	assert_int_equal(ask_number(&blocked_count, PARAMS(ROMEO)), 3);
+	answers_wait(locked, COUNT_OF(locked));
+	assert_int_equal(locked[0].rc, RC_OK);
+	assert_int_equal(locked[1].rc, RC_OK);
+	assert_int_equal(locked[2].number, 2);
+	assert_true(locked[0].turn < locked[1].turn);
+}
+
+/* Nobody waits for ever. */
+static void test_lock_stays(void **state)
+{
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+	struct answer locked[3] = { 0 };
+
+	limits.give_up_ms = 1500;
+	lock_open(*state, &limits);
+	store_run(&blocked_once, PARAMS(ROMEO, "b"), answer_take, &locked[0]);
+	store_run(&blocked_once, PARAMS(ROMEO, "c"), answer_take, &locked[1]);
+	store_run(&blocked_count, PARAMS(ROMEO), answer_take, &locked[2]);
+	answers_wait(locked, COUNT_OF(locked));
+	for (size_t i = 0; i < COUNT_OF(locked); i++)
+		assert_int_equal(locked[i].rc, RC_RESOURCE_CONSTRAINT);
+	admin_sql(admin, "ROLLBACK");
+	assert_int_equal(ask_number(&blocked_count, PARAMS(ROMEO)), 1);
+}
+
+/* What is put aside is answered when the store is closed. */
+static void test_lock_at_end(void **state)
+{
+	struct answer locked[2] = { 0 }, free = { 0 };
+
+	lock_open(*state, NULL);
+	store_run(&blocked_once, PARAMS(ROMEO, "b"), answer_take, &locked[0]);
+	store_run(&blocked_once, PARAMS(ROMEO, "c"), answer_take, &locked[1]);
+	store_run(&blocked_once, PARAMS(JULIET, "b"), answer_take, &free);
+	answer_wait(&free);
+	store_give_up();
+	assert_int_equal(store_waiting(), 0);
+	assert_int_equal(locked[0].rc, RC_RESOURCE_CONSTRAINT);
+	assert_int_equal(locked[1].rc, RC_RESOURCE_CONSTRAINT);
+	admin_sql(admin, "ROLLBACK");
 }
 
 /* Two servers that start on an empty database at once: one takes the steps, the other waits. */
@@ -331,6 +383,8 @@ static const struct CMUnitTest tests[] = {
 	STORE_TEST(test_read_in_failed_batch),
 	STORE_TEST(test_nothing_overtakes),
 	STORE_TEST(test_lock),
+	STORE_TEST(test_lock_stays),
+	STORE_TEST(test_lock_at_end),
 	STORE_TEST(test_start_together),
 };
 
