@@ -38,8 +38,11 @@
 #include "xmpp/jid.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/godwit/godwit.conf"
-/* How long clients and writes may take at the end. */
-#define DRAIN_MS 8000
+/* How long clients and writes may take at the end, and what follows from those that did not make
+ * it.
+ */
+#define DRAIN_MS 6000
+#define GIVE_UP_MS 500
 #define DRAIN_STEP_MS 20
 
 /* The running server. */
@@ -113,9 +116,15 @@ static void order_shut_down(struct order *order)
 	c2s_shutdown();
 }
 
+static void order_give_up(struct order *order)
+{
+	(void)order;
+	store_give_up();
+}
+
 static void order_count(struct order *order)
 {
-	order->count = c2s_count() + home_busy();
+	order->count = c2s_count() + home_busy() + store_waiting();
 }
 
 /* In each worker's thread, after its last round: what waits for the database runs rounds of its
@@ -214,10 +223,11 @@ static void workers_stop(void)
 	users_stop();
 	for (size_t i = 0; i < homes_count(); i++)
 		worker_stop(server.workers[i]);
-	for (size_t i = 0; i < homes_count(); i++) {
+	/* Until the last has ended they may have mail for each other. */
+	for (size_t i = 0; i < homes_count(); i++)
 		worker_join(server.workers[i]);
+	for (size_t i = 0; i < homes_count(); i++)
 		worker_free(&server.workers[i]);
-	}
 	mem_free(server.workers);
 }
 
@@ -372,16 +382,25 @@ static void sleep_ms(unsigned ms)
 	usleep(ms * 1000);
 }
 
+static bool workers_come_to_rest(unsigned patience_ms)
+{
+	for (unsigned waited = 0; waited < patience_ms; waited += DRAIN_STEP_MS) {
+		if (orders_run(order_count, NULL) == 0)
+			return true;
+		sleep_ms(DRAIN_STEP_MS);
+	}
+	return false;
+}
+
 /* Clients are told, what they sent is stored; whoever does not go in time is left. */
 static void workers_drain(void)
 {
 	orders_run(order_shut_down, NULL);
-	for (unsigned waited = 0; waited < DRAIN_MS; waited += DRAIN_STEP_MS) {
-		if (orders_run(order_count, NULL) == 0)
-			return;
-		sleep_ms(DRAIN_STEP_MS);
-	}
+	if (workers_come_to_rest(DRAIN_MS))
+		return;
 	log_warning(NULL, "some clients or writes did not end in time");
+	orders_run(order_give_up, NULL);
+	workers_come_to_rest(GIVE_UP_MS);
 }
 
 static void server_stop(void)

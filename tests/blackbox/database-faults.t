@@ -124,9 +124,10 @@ class Village:
                     raise Failure(f"no login for {time.monotonic() - started:.1f} s: {error}") from None
 
     def delays(self, since, until):
-        """How long the messages of the third took that were said in this time, in ms."""
+        """How long the third one's messages to who is online took, of those said in this time, in ms."""
+        names = [f".{account.username}" for account in self.online]
         return [(talk.heard[number + 1] - at) * 1000 for talk in self.traffic.talks.values()
-                if talk.name.startswith("mercutio")
+                if talk.name.startswith("mercutio") and any(map(talk.name.endswith, names))
                 for number, at in enumerate(talk.said) if since <= at <= until
                 and number + 1 in talk.heard]
 
