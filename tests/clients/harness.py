@@ -6,6 +6,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, os.pardir))
 
 from lib import *  # noqa: E402,F401,F403
+from desktop import *  # noqa: E402,F401,F403
 from process import *  # noqa: E402,F401,F403
 from puppet import *  # noqa: E402,F401,F403
 from terminal import *  # noqa: E402,F401,F403

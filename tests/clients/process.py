@@ -129,7 +129,8 @@ class Process:
         for directory, _, files in os.walk(self.home):
             for path in (directory, *(os.path.join(directory, name) for name in files)):
                 os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-        return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+        return ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                "--pdeathsig=KILL", *command]
 
     def spawn(self, arguments, *, environment=None, **streams):
         """Starts a program; its standard error, and output if nobody wants it, go to `output`."""
