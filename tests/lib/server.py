@@ -59,19 +59,21 @@ class Server:
     """One server process with what belongs to it. Use as a context, or start() and close().
 
     `limits` is a dictionary for that section; `settings` are further lines at the top level;
-    `domains` are all served, each with a certificate of its own.
+    `domains` are all served, each with a certificate of its own. `under` is a command that runs the
+    server, as valgrind does.
     """
 
     made = []  # for the diagnostics of a failed test
 
     def __init__(self, *, workers=4, domains=("example.org", "example.net"), modules=None, limits=None,
-                 settings="", scram_iterations=4096, log_level=None):
+                 settings="", scram_iterations=4096, log_level=None, under=()):
         self.workers = workers
         self.domains = list(domains)
         self.modules = modules
         self.limits = dict(limits or {})
         self.settings = settings
         self.scram_iterations = scram_iterations
+        self.under = under
         self.log_level = log_level or os.environ.get("GODWIT_TEST_LOG", "info")
         self.directory = tempfile.mkdtemp(prefix="godwit-")
         self.config = os.path.join(self.directory, "godwit.conf")
@@ -143,7 +145,8 @@ class Server:
         ready.settimeout(0.2)
         self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([binary("godwit"), "--config", self.config, *arguments],
+            self.process = subprocess.Popen([*self.under, binary("godwit"), "--config", self.config,
+                                             *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self._environment(notify))
         with ready:
