@@ -80,9 +80,11 @@ static void add_before_login(struct stream *stream, struct arena *arena, struct 
 	add_mechanisms(arena, features, stream->login->sasl);
 	if (secure)
 		add_bindings(arena, features, stream->login->sasl);
-	add_limits(arena, features, settings->before_login.max_bytes);
-	if (secure || !settings->tls_required)
+	/* RFC 6120 section 5.3.1: where TLS is required there is nothing beside it. */
+	if (secure || !settings->tls_required) {
+		add_limits(arena, features, settings->before_login.max_bytes);
 		stream->events->features(stream->state, arena, features, false);
+	}
 	stream->stage = STAGE_LOGIN;
 }
 
