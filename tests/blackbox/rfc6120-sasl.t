@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """RFC 6120 section 6: SASL; RFC 5802 and RFC 7677: SCRAM; RFC 9266 and XEP-0440: channel binding."""
 import base64
+import re
 
 from harness import *
 from lib.tls import channel_binding
@@ -238,7 +239,7 @@ def _(romeo):
     connection = romeo.connect()
     for attempt in range(5):
         refuse(connection.sasl("PLAIN", romeo.username, "wrong"))
-    connection.expect_stream_error("policy-violation|not-authorized")
+    connection.expect_stream_error("policy-violation")
 
 
 @test("RFC 6120 6.4.4: <abort/> is answered by aborted; then one may begin again")
@@ -279,23 +280,23 @@ def _(server, romeo):
 
 @test("RFC 6120 6.5.5: data that is not base64")
 def _(romeo):
-    for data in ("*", "AGE", "A===", "AGEA Yg==!", "\u00e4", "=AAA", "AA=A"):
+    for data in ("*", "AGE", "A===", "AGEA Yg==!", "\u00e4", "=AAA", "AA=A", "BBBB=CCC", "AGEAYh=="):
         for mechanism in ("PLAIN", "SCRAM-SHA-256"):
             connection = romeo.connect()
             connection.send(f"<auth xmlns='{NS.sasl}' mechanism='{mechanism}'>{data}</auth>")
-            connection.expect_sasl_failure("incorrect-encoding|malformed-request")
+            connection.expect_sasl_failure("incorrect-encoding")
 
 
 @test("RFC 6120 6.5.6: an authzid other than oneself is refused")
 def _(romeo, juliet):
     for authzid in (juliet.jid, "example.org", f"{romeo.username}@example.net", juliet.username, "@@",
-                    "nobody@example.org"):
+                    "nobody@example.org", f"{romeo.jid}/orchard"):
         connection = romeo.connect()
         connection.auth("PLAIN", plain(romeo, authzid))
-        connection.expect_sasl_failure("invalid-authzid|not-authorized")
+        connection.expect_sasl_failure("invalid-authzid")
         connection = romeo.connect()
         refuse(connection.sasl("SCRAM-SHA-256", romeo.username, romeo.password, authzid=authzid),
-               "invalid-authzid|not-authorized|malformed-request")
+               "invalid-authzid")
 
 
 @test("RFC 6120 6.3.8: one's own bare JID as authzid is fine")
@@ -444,6 +445,17 @@ def _(romeo):
     connection.send(f"<auth xmlns='{NS.sasl}' mechanism='PLAIN' xmlns:ga='http://www.google.com/talk/"
                     f"protocol/auth' ga:client-uses-full-bind-result='true'>{data}</auth>")
     succeed(connection.outcome())
+
+
+@test("RFC 6120 6.3.5: nothing stands between the elements of SASL, not even white space")
+def _(romeo):
+    connection = romeo.connect()
+    before = len(connection.transcript)
+    succeed(connection.sasl("SCRAM-SHA-256", romeo.username, romeo.password))
+    for line in connection.transcript[before:]:
+        data = line.split(" << ", 1)[1:]
+        if data and not re.fullmatch(r"<(challenge|success) xmlns='[^']*'>[A-Za-z0-9+/=]+</\1>", data[0]):
+            raise Failure(line)
 
 
 @test("RFC 6120 6.4.2: iqs and other things in the midst of SASL")

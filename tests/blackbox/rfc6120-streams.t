@@ -608,10 +608,14 @@ def _(romeo):
 
 @test("RFC 6120 4.9: a stream error from the client ends the stream")
 def _(romeo, juliet):
-    r = romeo.login("orchard", presence=True)
-    r.send(f"<stream:error><undefined-condition xmlns='{NS.streams}'/></stream:error></stream:stream>")
-    r.expect_end()
-    r.expect_close()
+    for inside in (f"<undefined-condition xmlns='{NS.streams}'/>", f"<made-up xmlns='{NS.streams}'/>", "",
+                   f"<conflict xmlns='{NS.streams}'/><x xmlns='urn:x'/>"):
+        r = romeo.login("orchard", presence=True)
+        r.send(f"<stream:error>{inside}</stream:error></stream:stream>")
+        r.expect_end()
+        r.expect_close()
+        if r.queue:
+            raise Failure(show(r.queue[0]))
     romeo.login("orchard", presence=True)
 
 

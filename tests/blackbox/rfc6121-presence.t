@@ -192,6 +192,32 @@ def _(romeo, juliet):
             client.expect(f"<presence from='{r.jid}'>{inside}</presence>")
 
 
+@two_users("RFC 6121 4.2.3, 4.4.3, 4.5.3: every available resource of a contact hears of it, no other")
+def _(romeo, juliet):
+    link(romeo, juliet, "from", "to")
+    clients = [juliet.login("one", presence=1), juliet.login("two", presence=-1)]
+    silent = juliet.login("silent")
+    r = romeo.login("orchard")
+    for kind, inside in ((None, ""), (None, "<show>away</show>"), ("unavailable", "<status>bye</status>")):
+        r.presence(kind, inside=inside)
+        for client in clients:
+            client.expect(f"<presence from='{r.jid}' type='{kind or ABSENT}' to='{juliet.jid}'>{inside}"
+                          "</presence>")
+    silent.expect_nothing("<presence/>", after=r)
+
+
+@two_users("RFC 6121 8.5.2.1.2: so it is with what is sent to the bare JID")
+def _(romeo, juliet):
+    clients = [juliet.login("one", presence=1), juliet.login("two", presence=-1)]
+    silent = juliet.login("silent")
+    r = romeo.login("orchard")
+    for kind in (None, "unavailable"):
+        r.presence(kind, to=juliet.jid)
+        for client in clients:
+            client.expect(f"<presence from='{r.jid}' type='{kind or ABSENT}' to='{juliet.jid}'/>")
+    silent.expect_nothing("<presence/>", after=r)
+
+
 @two_users("RFC 6121 4.4.2: a change does not probe again")
 def _(romeo, juliet):
     r, j = friends(romeo, juliet)

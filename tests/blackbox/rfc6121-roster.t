@@ -34,7 +34,9 @@ def version(client, known=None):
 
 @test("RFC 6121 2.1.4: a new account's roster is empty")
 def _(romeo):
-    same(items(romeo.login()), {})
+    r = romeo.login()
+    query = r.get(ROSTER)
+    same([(part.tag, len(part)) for part in query], [("{%s}query" % NS.roster, 0)])
 
 
 @test("RFC 6121 2.1.4: the roster can be had before presence and at any time, by bare JID too")
@@ -141,6 +143,17 @@ def _(romeo):
     same(items(romeo.login()), {jid: (None, "none", None, [])})
 
 
+@test("RFC 6121 2.4.2: a change is pushed to every interested resource, as an addition is")
+def _(romeo):
+    one, two = romeo.login("one"), romeo.login("two")
+    one.roster(), two.roster()
+    for attributes, inside in (({}, ""), ({"name": "J"}, ""), ({"name": "J"}, "<group>G</group>"), ({}, "")):
+        set_ok(one, "juliet@example.org", inside, **attributes)
+        for client in (one, two):
+            item = client.expect_push("juliet@example.org", subscription="none", inside=inside)
+            same((item.get("name"), len(item)), (attributes.get("name"), 1 if inside else 0))
+
+
 @test("RFC 6121 2.1.2.1: what is in an item keeps its text: other scripts, markup, long names")
 def _(romeo):
     r = romeo.login()
@@ -192,6 +205,8 @@ def _(romeo):
         (ITEM.format("", "", ""), "bad-request|jid-malformed"),
         (ITEM.format("a@example.org", "", "<group>x</group><group>x</group>"), "bad-request"),
         (ITEM.format("a@example.org", "", "<group/>"), "not-acceptable"),
+        (ITEM.format("keep@example.org", "", "<group>x</group><group>x</group>"), "bad-request"),
+        (ITEM.format("keep@example.org", "", "<group/>"), "not-acceptable"),
         (ITEM.format("a@example.org", "", "<group>" + "g" * 5000 + "</group>"), "not-acceptable"),
         (ITEM.format("a@example.org", " name='" + "n" * 5000 + "'", ""), "not-acceptable"),
         (ITEM.format("nobody@example.org", " subscription='remove'", ""), "item-not-found"),

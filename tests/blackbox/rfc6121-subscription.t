@@ -221,6 +221,67 @@ def _(romeo, juliet):
     j.expect_nothing(f"<presence from='{r.jid}'/>", after=r)
 
 
+def in_order(client, *templates):
+    """These come in that order, whatever comes between."""
+    client.wait(lambda: any(matches(element, templates[-1]) for element in client.queue), templates[-1])
+    seen = [template for element in client.queue for template in templates if matches(element, template)]
+    same(seen, list(templates), "the order")
+
+
+def push(contact, subscription):
+    return (f"<iq type='set'><query xmlns='{NS.roster}'><item jid='{contact.jid}' "
+            f"subscription='{subscription}'/></query></iq>")
+
+
+@two_users("RFC 6121 3.1.6: an approval comes before its push, and the presence behind it")
+def _(romeo, juliet):
+    r, j = watch(romeo), watch(juliet)
+    r.presence("subscribe", juliet.jid)
+    j.expect("<presence type='subscribe'/>")
+    r.expect_push(juliet.jid, ask="subscribe")
+    j.presence("subscribed", romeo.jid)
+    in_order(r, f"<presence type='subscribed' from='{juliet.jid}'/>", push(juliet, "to"),
+             f"<presence from='{j.jid}' type='{ABSENT}'/>")
+
+
+@two_users("RFC 6121 3.2.2, 3.2.3: who is cut off sees the other go, then learns of it, then the push")
+def _(romeo, juliet):
+    befriend(romeo, juliet)
+    r, j = watch(romeo), watch(juliet)
+    r.drain(j), j.drain(r)
+    j.presence("unsubscribed", romeo.jid)
+    in_order(r, f"<presence type='unavailable' from='{j.jid}'/>",
+             f"<presence type='unsubscribed' from='{juliet.jid}'/>", push(juliet, "from"))
+
+
+@two_users("RFC 6121 3.3.3: who is left learns of it before the push")
+def _(romeo, juliet):
+    befriend(romeo, juliet)
+    r, j = watch(romeo), watch(juliet)
+    r.drain(j), j.drain(r)
+    r.presence("unsubscribe", juliet.jid)
+    in_order(j, f"<presence type='unsubscribe' from='{romeo.jid}'/>", push(romeo, "to"))
+    r.expect(f"<presence type='unavailable' from='{j.jid}'/>")
+
+
+@two_users("RFC 6121 3.1.1: a roster set may come before the request or after it")
+def _(romeo, juliet):
+    r = watch(romeo)
+    r.presence("subscribe", juliet.jid)
+    r.roster_set(juliet.jid, "<group>G</group>", name="Jule")
+    r.expect_push(juliet.jid, name="Jule", ask="subscribe", inside="<group>G</group>")
+    juliet.login(presence=True).expect(f"<presence type='subscribe' from='{romeo.jid}'/>")
+
+
+@test("RFC 6121 3.1.2: a request that cannot be delivered is answered with the reason")
+def _(romeo):
+    r = watch(romeo)
+    r.presence("subscribe", "juliet@nowhere.invalid")
+    expect_error(r.expect("<presence type='error' from='juliet@nowhere.invalid'/>"),
+                 "remote-server-not-found")
+    r.expect_push("juliet@nowhere.invalid", subscription="none", ask="subscribe")
+
+
 @two_users("RFC 6121 3.1.2: a request is made in the name of the bare JID, whatever its to was")
 def _(romeo, juliet):
     r, j = watch(romeo), watch(juliet)
@@ -244,9 +305,10 @@ def _(romeo, juliet):
 @two_users("RFC 6121 3.1.3: a request waits for who is away, and comes at every login until answered")
 def _(romeo, juliet):
     r = watch(romeo)
-    r.presence("subscribe", juliet.jid, "<status>please</status>")
+    inside = "<status>please</status><nick xmlns='http://jabber.org/protocol/nick'>Romeo</nick>"
+    r.send(f"<presence type='subscribe' to='{juliet.jid}' id='s' xml:lang='en-GB'>{inside}</presence>")
     r.expect_push(juliet.jid, ask="subscribe")
-    request = f"<presence type='subscribe' from='{romeo.jid}'><status>please</status></presence>"
+    request = f"<presence type='subscribe' from='{romeo.jid}' id='s' xml:lang='en-GB'>{inside}</presence>"
     for _ in range(3):
         j = juliet.login(presence=True)
         j.expect(request)
@@ -407,6 +469,19 @@ def _(romeo, juliet):
     if item is not None:
         same(item.get("subscription"), "none", "subscription")
     same(r.roster(), {}, "the roster")
+
+
+@two_users("RFC 6121 2.5.2: and what there is, where there is only one")
+def _(romeo, juliet):
+    for mine, theirs, kind, other in (("To", "From", "unsubscribe", "unsubscribed"),
+                                      ("From", "To", "unsubscribed", "unsubscribe")):
+        one, two = romeo.server.two_accounts(same_worker=romeo.worker == juliet.worker)
+        set_state(one, two, mine)
+        set_state(two, one, theirs)
+        r, j = watch(one), watch(two)
+        r.roster_set(two.jid, subscription="remove")
+        j.expect(f"<presence type='{kind}' from='{one.jid}'/>")
+        j.expect_nothing(f"<presence type='{other}'/>", after=r)
 
 
 @two_users("RFC 6121 2.5.2: removing an item whose request is pending takes the request back")
