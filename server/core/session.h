@@ -52,9 +52,9 @@ struct session {
 	uint32_t flags;
 	int8_t priority;
 	bool wants_roster;
-	bool reached;          /* session_reachable was called */
-	bool left;             /* session_leave() was called */
-	bool blocks;           /* the account, until what it had in hand is given back */
+	bool reached; /* session_reachable was called */
+	bool left;    /* session_leave() was called */
+	bool blocks;  /* the account, until what it had in hand is given back */
 };
 
 /* Makes a session of a loaded account. `resource` prepared, or NULL: made by us. A session of the
