@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""bench.t - the tools of bench/ work: each is run for a moment. What they measure is not looked at, for a
+test machine is busy with other tests."""
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+
+TOP = os.environ.get("top_srcdir") or os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(os.environ.get("top_builddir") or os.path.join(TOP, "build", "plain"))
+sys.path[:0] = [os.path.join(TOP, "tests"), os.path.join(TOP, "bench")]
+
+import lab  # noqa: E402
+from lib import SANITIZED, Failure, Server, Skip, main, test  # noqa: E402
+
+TIMEOUT = 240
+SCENARIOS = ("login", "idle", "chat", "presence", "offline", "storm")
+
+
+def tool(name):
+    """A program of the build, or a script of the source."""
+    made = os.path.join(BUILD, "bench", name)
+    return made if os.path.exists(made) else os.path.join(TOP, "bench", name)
+
+
+def built():
+    """`make bench`, which nothing else makes."""
+    lab.make(BUILD)
+
+
+def run(name, *arguments, expected=0):
+    """What a tool prints."""
+    done = subprocess.run([tool(name), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != expected:
+        raise Failure(f"{name} {' '.join(arguments)} ended with {done.returncode}:\n"
+                      f"{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def check(output, *patterns):
+    for pattern in patterns:
+        if not re.search(pattern, output, re.MULTILINE):
+            raise Failure(f"no {pattern!r} in:\n{output}")
+
+
+def check_help(name):
+    check(run(name, "--help"), "^usage: ", "--help")
+    check(run(name, "--no-such-option", expected=2), "^usage: ")
+
+
+def micro_built():
+    built()
+    if not os.path.exists(os.path.join(BUILD, "bench", "micro")):
+        raise Skip("no cmocka, no bench/micro")
+
+
+@test("bench/load explains itself", timeout=TIMEOUT)
+def _():
+    built()
+    check_help("load")
+    check(run("load", "--sessions", "none", expected=2), "--sessions takes a number")
+    check(run("load", "sleep", expected=2), "no scenario sleep")
+
+
+@test("bench/run measures every scenario", timeout=TIMEOUT)
+def _():
+    check_help("run")
+    output = run("run", "--build", BUILD, "--sessions", "6", "--contacts", "3", "--secs", "0.2",
+                 "--load=--messages=2", *SCENARIOS)
+    # Scenario, sessions, operation, count, a second, server us each, ...
+    number = r"[\d.]+"
+    check(output, rf"^login +6 login +6 +{number} +{number} ", r"^idle +6 .*MB resident",
+          rf"^chat, 1 each +6 message +\d+ +{number} +{number} ", r"^chat, 8 each ", r"^chat, 500/s ",
+          r"^presence +10 delivery +\d+ ", r"^offline +10 stored +200 ", r"^offline +100 fetched +200 ",
+          r"^storm 1 +6 disconnect +6 ", r"^storm 2 +6 login +6 ")
+
+
+@test("bench/load shows on a terminal how far it is", timeout=TIMEOUT)
+def _():
+    built()
+    with Server(workers=1, domains=(lab.DOMAIN,), limits=lab.NO_LIMITS) as server:
+        server.account("u")
+        theirs, ours = pty.openpty()
+        with open(theirs, "rb", buffering=0) as terminal:
+            subprocess.run([tool("load"), "--port", str(server.ports["c2s"]), "--sessions", "1", "idle",
+                            "--secs", "0.3"], stderr=ours, stdout=subprocess.DEVNULL, check=False)
+            os.close(ours)
+            check(terminal.read(4096).decode(), r"waiting|logged in")
+
+
+@test("bench/load tells who could not log in", timeout=TIMEOUT)
+def _():
+    built()
+    with Server(workers=1, domains=(lab.DOMAIN,), limits=lab.NO_LIMITS) as server:
+        output = run("load", "--domain", lab.DOMAIN, "--port", str(server.ports["c2s"]), "--sessions", "2",
+                     "login", expected=1)
+    check(output, "u0: login refused", "2 of 2 could not log in")
+
+
+@test("bench/micro measures every case", timeout=TIMEOUT)
+def _():
+    micro_built()
+    check_help("micro")
+    names = run("micro", "--list").splitlines()
+    lines = run("micro", "--secs", "0.01").splitlines()
+    if len(names) < 20 or len(lines) != len(names):
+        raise Failure(f"{len(names)} cases, {len(lines)} lines")
+    for name, line in zip(names, lines):
+        check(line, rf"^{re.escape(name)} +\d+\.\d ns$")
+    check(run("micro", "--secs", "0.01", "readdress"), r"\A[^\n]*readdress[^\n]*\n\Z")
+
+
+if not SANITIZED:  # valgrind and sanitizers do not go together
+    @test("bench/instructions counts those of a login and a message", timeout=TIMEOUT)
+    def _():
+        if shutil.which("valgrind") is None:
+            raise Skip("no valgrind")
+        check_help("instructions")
+        output = run("instructions", "--build", BUILD, "--logins", "2", "--messages", "10")
+        check(output, r"^godwit +[1-9][\d,]+ .* [1-9][\d,]+ ", r"^all +[1-9][\d,]+ ")
+
+
+main(server=False)
