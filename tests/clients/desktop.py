@@ -63,7 +63,8 @@ class Desktop(Process):
     def call(self, *command, check=True):
         """Runs another program on the desktop to its end; returns its output."""
         self.notes.append(f"{self.name} runs {command}")
-        done = subprocess.run(self.unprivileged(command), env=self.desktop, capture_output=True, timeout=TIMEOUT, text=True)
+        done = subprocess.run(self.unprivileged(command), env=self.desktop, capture_output=True,
+                              timeout=TIMEOUT, text=True)
         if check and done.returncode != 0:
             raise Failure(f"{command} ended with {done.returncode}: {done.stderr}")
         return done.stdout

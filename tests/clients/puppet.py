@@ -111,7 +111,7 @@ class Puppet(Process):
         return max((int(one.group(1)) for one in found if one), default=0)
 
     def expect_acks(self):
-        """For clients that ask after each stanza: waits until the server has handled all."""
+        """For clients that ask after each stanza: waits until the server has handled what was sent."""
         self.wait(lambda: self.acknowledged() >= self.sent(), "acknowledgement of all stanzas")
         if self.acknowledged() != self.sent():
             raise Failure(f"{self.name}: {self.acknowledged()} acknowledged, {self.sent()} sent")

@@ -37,7 +37,8 @@ def _(server, romeo, juliet):
     r = purple(romeo).online()
     r.do("message", juliet.jid, CHINESE)
     r.do("message", juliet.jid, EMOJI)
-    # Pidgin asks for an acknowledgement after each stanza: both messages are stored now.
+    r.expect_wire("out", EMOJI)
+    # Pidgin asks for an acknowledgement after each stanza; what has got it is stored.
     r.expect_acks()
     make_older(server)
     j = purple(juliet).online()
