@@ -121,12 +121,11 @@ def _(server, romeo, juliet):
                               ("get", "<blocklist xmlns='urn:xmpp:blocking'/>"),
                               ("set", f"<block xmlns='urn:xmpp:blocking'><item jid='{romeo.jid}'/></block>")):
             identifier = r.send_iq(kind, payload, to=to)
-            if to == j.jid:
-                request = j.expect(f"<iq id='{identifier}' from='{r.jid}'/>")
-                j.send(f"<iq type='error' to='{r.jid}' id='{request.get('id')}'/>")
             answer = r.answer(identifier)
             if answer.get("type") != "error":
                 raise Failure(f"{kind} {payload} to {to}: {show(answer)}")
+    # Nor is she asked by somebody who must not know that she is there (RFC 6121 section 8.5.3.1).
+    j.expect_nothing(f"<iq from='{r.jid}'/>", after=r)
     if show(j.get("<query xmlns='jabber:iq:private'><x xmlns='urn:secret'/></query>")[0][0]) != \
             "<x xmlns='urn:secret'>hers</x>" or list(j.roster()) != ["nurse@example.org"]:
         raise Failure("something was changed")
@@ -386,4 +385,5 @@ def _(server, romeo, juliet):
     last.expect(f"<message id='{identifier}'/>", timeout=20)
 
 
+check_footprint()
 main()
