@@ -201,18 +201,24 @@ static enum verdict blocking_inbound(struct task *task)
 
 /* ---- changes ---- */
 
-/* A block or unblock under way. In the task's arena. */
+/* A block or unblock under way. It holds at once for what comes behind it (RFC 6120 section 10.1);
+ * what cannot be written is taken back. In the task's arena. */
 struct change {
 	struct task *task;
-	struct element *push; /* what listening sessions are told */
-	size_t left;          /* items not yet written */
+	struct element *push;    /* what listening sessions are told */
+	struct block_list *list; /* that everything is taken from; owned */
+	size_t left;             /* items not yet written */
 	enum rc rc;
 };
 
 struct change_item {
 	struct change *change;
 	const struct jid *jid;
+	bool is_news; /* it changed the list */
 };
+
+/* Changes the list, and says whether that makes a difference. */
+typedef bool change_make(struct account *account, const struct jid *jid);
 
 static struct change *change_new(struct task *task)
 {
@@ -262,7 +268,7 @@ static void change_advance(struct change *change, const struct jid *jid, enum rc
 
 /* Starts a change of all items of the request; every `jid` has been checked. */
 static enum verdict change_start(
-    struct task *task, const struct statement *statement, store_done *on_done)
+    struct task *task, change_make *make, const struct statement *statement, store_done *on_done)
 {
 	struct arena *arena = task_arena(task);
 	struct element *item = element_child(task_payload(task), NS_BLOCKING, "item");
@@ -273,6 +279,7 @@ static enum verdict change_start(
 
 		write->change = change;
 		write->jid = jid_parse(arena, element_attribute(item, "jid"));
+		write->is_news = make(task_account(task), write->jid);
 		change->left++;
 		store_run(
 		    statement, PARAMS(account_key(task), jid_text(write->jid)), on_done, write);
@@ -317,34 +324,26 @@ static enum verdict blocklist_get(struct task *task)
 	return task_reply(task, answer);
 }
 
-static enum verdict block(struct task *task)
+/* Whoever is blocked is told that the account is gone, while it may still be told. */
+static bool block_make(struct account *account, const struct jid *jid)
 {
-	const struct blocking_config *config = task_config(task);
-	const struct block_list *list = block_list(task_account(task));
-	enum rc rc = RC_BAD_REQUEST;
-	int count = items_check(task, &rc);
+	const struct block_list *list = block_list(account);
 
-	if (count <= 0)
-		return task_fail(task, rc);
-	if ((list == NULL ? 0 : list->count) + (size_t)count > config->max_jids)
-		return task_fail(task, RC_POLICY_VIOLATION);
-	return change_start(task, &blocking_insert, block_saved);
+	if (list != NULL && list_has(list, span_of(jid_text(jid))))
+		return false;
+	if (!is_blocked(account, jid) && !jid_equal_bare(account_jid(account), jid))
+		account_hide_from(account, jid);
+	list_add(account, jid_text(jid));
+	return true;
 }
 
-/* Whoever is blocked is told that the account is gone, while it may still be told. */
-static void block_saved(const struct store_result *result, void *state)
+static bool unblock_make(struct account *account, const struct jid *jid)
 {
-	struct change_item *item = state;
-	struct account *account = task_account(item->change->task);
-	enum rc rc = account_is_gone(account) ? RC_ITEM_NOT_FOUND : store_rc(result);
+	const struct block_list *list = block_list(account);
+	bool was = list != NULL && list_has(list, span_of(jid_text(jid)));
 
-	if (rc == RC_OK) {
-		if (!is_blocked(account, item->jid) &&
-		    !jid_equal_bare(account_jid(account), item->jid))
-			account_hide_from(account, item->jid);
-		list_add(account, jid_text(item->jid));
-	}
-	change_advance(item->change, item->jid, rc);
+	list_remove(account, jid_text(jid));
+	return was;
 }
 
 /* They see each other again: our presence to them, and a question for theirs. */
@@ -363,6 +362,49 @@ static void unblocked(struct account *account, const struct jid *jid)
 	stanza_unref(&probe);
 }
 
+static enum verdict block(struct task *task)
+{
+	const struct blocking_config *config = task_config(task);
+	const struct block_list *list = block_list(task_account(task));
+	enum rc rc = RC_BAD_REQUEST;
+	int count = items_check(task, &rc);
+
+	if (count <= 0)
+		return task_fail(task, rc);
+	if ((list == NULL ? 0 : list->count) + (size_t)count > config->max_jids)
+		return task_fail(task, RC_POLICY_VIOLATION);
+	return change_start(task, block_make, &blocking_insert, block_saved);
+}
+
+static enum rc change_rc(const struct account *account, const struct store_result *result)
+{
+	return account_is_gone(account) ? RC_ITEM_NOT_FOUND : store_rc(result);
+}
+
+static void block_saved(const struct store_result *result, void *state)
+{
+	struct change_item *item = state;
+	struct account *account = task_account(item->change->task);
+	enum rc rc = change_rc(account, result);
+
+	if (rc != RC_OK && item->is_news) {
+		list_remove(account, jid_text(item->jid));
+		unblocked(account, item->jid);
+	}
+	change_advance(item->change, item->jid, rc);
+}
+
+/* Takes the whole list away. */
+static enum verdict unblock_all(struct task *task)
+{
+	struct change *change = change_new(task);
+
+	change->list = block_list(task_account(task));
+	account_set_state(task_account(task), &godwit_module, NULL);
+	store_run(&blocking_delete_all, PARAMS(account_key(task)), unblock_all_saved, change);
+	return DONE;
+}
+
 static enum verdict unblock(struct task *task)
 {
 	const struct blocking_config *config = task_config(task);
@@ -373,23 +415,21 @@ static enum verdict unblock(struct task *task)
 		return task_fail(task, rc);
 	if ((unsigned)count > config->max_jids)
 		return task_fail(task, RC_POLICY_VIOLATION);
-	if (count > 0)
-		return change_start(task, &blocking_delete, unblock_saved);
-	store_run(
-	    &blocking_delete_all, PARAMS(account_key(task)), unblock_all_saved, change_new(task));
-	return DONE;
+	if (count == 0)
+		return unblock_all(task);
+	return change_start(task, unblock_make, &blocking_delete, unblock_saved);
 }
 
 static void unblock_saved(const struct store_result *result, void *state)
 {
 	struct change_item *item = state;
 	struct account *account = task_account(item->change->task);
-	enum rc rc = account_is_gone(account) ? RC_ITEM_NOT_FOUND : store_rc(result);
+	enum rc rc = change_rc(account, result);
 
-	if (rc == RC_OK) {
-		list_remove(account, jid_text(item->jid));
+	if (item->is_news && rc == RC_OK)
 		unblocked(account, item->jid);
-	}
+	else if (item->is_news && !account_is_gone(account))
+		list_add(account, jid_text(item->jid));
 	change_advance(item->change, item->jid, rc);
 }
 
@@ -397,22 +437,23 @@ static void unblock_all_saved(const struct store_result *result, void *state)
 {
 	struct change *change = state;
 	struct account *account = task_account(change->task);
-	struct block_list *list = block_list(account);
+	struct block_list *list = change->list;
 	struct arena *arena = task_arena(change->task);
+	enum rc rc = change_rc(account, result);
 
-	if (store_rc(result) == RC_OK && !account_is_gone(account)) {
-		account_set_state(account, &godwit_module, NULL);
-		for (size_t i = 0; list != NULL && i < list->count; i++) {
-			const struct jid *jid = jid_parse(arena, list->jids[i]);
+	for (size_t i = 0; list != NULL && i < list->count && !account_is_gone(account); i++) {
+		const struct jid *jid = jid_parse(arena, list->jids[i]);
 
-			if (jid != NULL)
-				unblocked(account, jid);
-		}
-		if (list != NULL)
-			list_free(list);
-		change_push(account, change);
+		if (rc != RC_OK)
+			list_add(account, list->jids[i]);
+		else if (jid != NULL)
+			unblocked(account, jid);
 	}
-	task_finish(change->task, store_rc(result), NULL);
+	if (list != NULL)
+		list_free(list);
+	if (rc == RC_OK)
+		change_push(account, change);
+	task_finish(change->task, rc, NULL);
 }
 
 static enum verdict blocking_set(struct task *task)

@@ -161,6 +161,21 @@ def _(romeo, juliet):
     r.expect_nothing(f"<message from='{j.jid}' id='m'/>", after=j)
 
 
+@two_users("XEP-0191 3.3: what comes behind a block, or its end, in one write, meets the new list")
+def _(romeo, juliet):
+    r, j = romeo.login("orchard", presence=True), juliet.login("balcony", presence=True)
+    for _ in range(3):
+        for jids in ((romeo.jid,), ()):
+            j.send(f"<iq type='set' id='b'>{command('block', romeo.jid)}</iq>"
+                   f"<message to='{r.jid}' id='m1'/>"
+                   f"<iq type='set' id='u'>{command('unblock', *jids)}</iq>"
+                   f"<message to='{r.jid}' id='m2'/>")
+            expect_refused(j, "message", "m1")
+            r.expect("<message id='m2'/>")
+            expect_list(j)
+    r.expect_nothing("<message id='m1'/>", after=j)
+
+
 @two_users("XEP-0191 3.3, 3.4: a contact sees the blocker go, and come back")
 def _(romeo, juliet):
     befriend(romeo, juliet)
