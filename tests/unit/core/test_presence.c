@@ -145,9 +145,10 @@ static void test_probes(void **state)
 	probe(&orchard, "juliet@example.org");
 	probe(&orchard, "juliet@example.org/balcony");
 	probe(&orchard, "juliet@example.org/chamber");
-	hears(&orchard, "<presence from='" BALCONY "' to='" ORCHARD "'/>\n<presence from='" BALCONY
-			"' to='" ORCHARD "'/>\n<presence from='juliet@example.org' to='" ORCHARD
-			"' type='unavailable'/>");
+	hears(&orchard,
+	    "<presence from='" BALCONY "' to='" ORCHARD "'/>\n<presence from='" BALCONY
+	    "' to='" ORCHARD "'/>\n<presence from='juliet@example.org/chamber' to='" ORCHARD
+	    "' type='unavailable'/>");
 	hears(&stranger, "");
 	client_logout(&orchard);
 	client_logout(&balcony);

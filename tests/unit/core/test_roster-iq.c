@@ -169,10 +169,11 @@ static void test_stranger(void **state)
 		       "<query xmlns='jabber:iq:roster'/></iq>");
 	says(&orchard, "<iq id='b' type='set' to='juliet@example.org'>"
 		       "<query xmlns='jabber:iq:roster'><item jid='x@example.org'/></query></iq>");
-#define FORBIDDEN(id) \
+#define UNAVAILABLE(id) \
 	"<iq from='juliet@example.org' to='" ORCHARD "' id='" id "' type='error'>" \
-	"<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
-	hears(&orchard, FORBIDDEN("a") "\n" FORBIDDEN("b"));
+	"<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>" \
+	"</error></iq>"
+	hears(&orchard, UNAVAILABLE("a") "\n" UNAVAILABLE("b"));
 	client_logout(&orchard);
 }
 
@@ -186,8 +187,8 @@ static void test_versions(void **state)
 	users_make("romeo", NULL);
 	client_login(&orchard, "romeo", "orchard");
 	says(&orchard, "<iq id='a' type='get'><query xmlns='jabber:iq:roster' ver=''/></iq>");
-	hears(&orchard, "<iq to='" ORCHARD
-			"' id='a' type='result'><query xmlns='jabber:iq:roster'/></iq>");
+	hears(&orchard,
+	    "<iq to='" ORCHARD "' id='a' type='result'><query xmlns='jabber:iq:roster'/></iq>");
 	roster_set(&orchard, "<item jid='nurse@example.org'/>");
 	hears(&orchard,
 	    "<iq to='" ORCHARD "' id='push-' type='set'><query xmlns='jabber:iq:roster'>"
