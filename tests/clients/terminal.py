@@ -39,7 +39,7 @@ class Terminal(Process):
         return self.tmux("capture-pane", "-p")
 
     def type(self, text):
-        """Types text, and Enter once the text is on the screen.
+        """Types text, and Enter once the text is on the screen; waits until that has been taken.
 
         Programs take what comes in one piece for a paste: a command's first character opens their
         line for commands, and Enter in a paste is a line end, not a command.
@@ -49,6 +49,7 @@ class Terminal(Process):
             self.tmux("send-keys", "-l", keys)
             self.wait_for(lambda: self.input().endswith(shown), f"{shown!r} at the cursor")
         self.tmux("send-keys", "Enter")
+        self.wait_for(lambda: not self.input().endswith(text), f"Enter behind {text!r}")
 
     def input(self):
         """The line that the cursor stands on."""
