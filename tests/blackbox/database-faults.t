@@ -212,6 +212,11 @@ if POSTGRESQL:
     outage_test("is away for 5 s", "stop", "start", 5)
     outage_test("hangs for 10 s", "pause", "continue", 10)
     outage_test("hangs for longer than a request may wait", "pause", "continue", 33)
+    if SOAK:
+        for number in range(20):
+            outage_test(f"goes, for the {number + 1}. time", *random.Random(SEED + number).choice((
+                ("restart", None, 0), ("abort", "start", 1), ("kill", "start", 1),
+                ("stop", "start", 5), ("stop", "start", 40), ("pause", "continue", 30))))
 
 
 def stop_without(down):
@@ -242,11 +247,13 @@ def stop_without(down):
         village.traffic.wait_heard([speaker] + village.listeners[3:], [
             talk for talk in village.traffic.talks.values() if talk.name.startswith("romeo")])
         village.traffic.check()
+        server.stop()
 
 
 if POSTGRESQL:
     @test("R5: SIGTERM while PostgreSQL is away", timeout=60)
-    def _():
+    def _(server):
+        server.database.disconnect()
         stop_without("stop")
 
     @test("R5: SIGTERM while PostgreSQL hangs", timeout=60)
@@ -300,6 +307,7 @@ def _():
         village.sets = []
         village.away.append(locked)
         village.finish()
+        server.stop()
         delays = village.delays(began, over)
         say(f"{village.traffic.figures()}; online: p99 {percentile(delays, 0.99):.1f} ms; logins: slowest "
             f"{max(logins) * 1000:.0f} ms")
@@ -335,6 +343,7 @@ if not POSTGRESQL:
             village.finish()
             if village.traffic.total("refused") > refused + 50:
                 raise Failure("it did not get better")
+            server.stop()
             say(village.traffic.figures())
 
 

@@ -141,17 +141,17 @@ def owner(account, registers):
 # -- a server with an office full of people --
 
 class Office:
-    """Three people who write; others who are away, acknowledge, never do, do not know how to, or come
-    and go; one who sets things."""
+    """Three people who write; others who are away, acknowledge, never do, do not even read, do not know
+    how to acknowledge, or come and go; one who sets things."""
 
     def __init__(self, server, seed):
         self.server = server
         self.random = random.Random(seed)
         self.traffic = Traffic(self.random)
-        names = ["romeo", "benvolio", "mercutio", "away", "absent", "acking", "silent", "plain",
+        names = ["romeo", "benvolio", "mercutio", "away", "absent", "acking", "silent", "deaf", "plain",
                  "nervous", "owner"]
         accounts = server.accounts([(name, None) for name in names])
-        self.writers, self.readers, self.owner_account = accounts[:3], accounts[3:9], accounts[9]
+        self.writers, self.readers, self.owner_account = accounts[:3], accounts[3:10], accounts[10]
         self.registers = {}
         self.changes = self.asked = self.confirmed = 0
         self.slowest_stop = 0
@@ -159,8 +159,9 @@ class Office:
     def enter(self):
         """Everybody logs in; what was acknowledged to them before must be there."""
         self.speakers = [self.traffic.speaker(account) for account in self.writers]
-        away, absent, acking, silent, plain, nervous = self.readers
-        self.listeners = [self.traffic.listener(account) for account in (away, absent, acking, silent)]
+        away, absent, acking, silent, deaf, plain, nervous = self.readers
+        self.listeners = [self.traffic.listener(account)
+                          for account in (away, absent, acking, silent, deaf)]
         self.listeners.append(self.traffic.listener(plain, management=False))
         self.listeners.append(self.traffic.listener(nervous))
         self.owner = owner(self.owner_account, self.registers)
@@ -177,23 +178,25 @@ class Office:
         self.traffic.check()
 
     def leave(self):
-        """Two go home, one does not acknowledge any more."""
-        for listener in self.listeners[:4]:
+        """Two go home, one does not acknowledge any more, and one does not even read."""
+        for listener in self.listeners[:5]:
             listener.acknowledge()
         carry_until(self.clients, lambda: not any(listener.asked for listener in self.listeners),
                     lambda: "answers")
         for listener in self.listeners[:2]:
             listener.end()
         self.listeners[3].answers_requests = False
-        del self.listeners[:2]
+        self.deaf = self.listeners[4]
+        del self.listeners[4], self.listeners[:2]
 
     def work(self, seconds):
         """Everybody writes, one sets things, one reconnects now and then.
 
-        Only one writes to who does not acknowledge: that holds up all his other acknowledgements.
+        Only one writes to those who do not acknowledge: that holds up all his other acknowledgements.
         """
         end = time.monotonic() + seconds
-        others = [account for account in self.readers if not account.username.startswith("silent")]
+        others = [account for account in self.readers
+                  if not account.username.startswith(("silent", "deaf"))]
         while time.monotonic() < end:
             self.changes += 1
             self.owner.change(self.changes, self.random)
@@ -212,7 +215,8 @@ class Office:
         self.listeners[-1] = self.traffic.listener(self.readers[-1])
 
     def after(self):
-        """The server is dead: what it had sent still counts."""
+        """The server is dead: what it had sent still counts, if one reads it."""
+        self.deaf.close()
         hear_out(self.clients)
         self.traffic.crashed_at = time.monotonic()
         self.traffic.settle(self.speakers)
@@ -257,7 +261,9 @@ def rounds(count, end):
             office.leave()
             office.listeners[1].answers_requests = True
             office.listeners[1].acknowledge()
+            office.listeners.append(office.deaf)
             wait_rows(server, office.clients, 0)
+            server.stop()
         finally:
             say(f"seed {SEED}: {office.figures()}; slowest stop {office.slowest_stop:.2f} s")
 
@@ -367,6 +373,7 @@ def _():
             street.listeners.append(client.start(silent=True))
         street.listeners[0].answers_requests = True
         street.finish()
+        server.stop()
 
 
 @two_users("security.md 3 R2: a client that reads nothing any more: its messages are kept", timeout=60)
