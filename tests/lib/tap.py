@@ -71,9 +71,13 @@ def _say(text):
     sys.stdout.flush()
 
 
+def _visible(match):
+    return f"\\x{ord(match[0]):02x}"
+
+
 def diagnose(text):
-    """Diagnostics: lines that the TAP reader ignores."""
-    for line in text.splitlines():
+    """Diagnostics: lines that the TAP reader ignores, without bytes that terminals act upon."""
+    for line in re.sub(r"[^\n\t -~\u00a0-\U0010ffff]", _visible, text).split("\n"):
         _say("#   " + line)
 
 
@@ -171,6 +175,7 @@ def main(server=True, **settings):
     words = sys.argv[1:]
     wanted = [one for one in _tests if all(word in one.title for word in words)]
     signal.signal(signal.SIGALRM, _on_alarm)
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     _say(f"1..{len(wanted) + (1 if server else 0)}")
     runner = _Runner(None)
     if server:
