@@ -388,4 +388,5 @@ def _(server, romeo):
             raise Failure("a deleted account has a session")
 
 
+check_footprint()
 main()

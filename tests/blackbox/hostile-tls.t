@@ -405,4 +405,5 @@ def _(romeo):
         check_sasl_failure(answer, "not-authorized|malformed-request")
 
 
+check_footprint()
 main()

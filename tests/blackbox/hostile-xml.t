@@ -461,4 +461,5 @@ def _(server, romeo):
         check_others(server)
 
 
+check_footprint()
 main()

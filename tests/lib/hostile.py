@@ -13,6 +13,7 @@ import statistics
 import time
 
 from .connection import FACTOR, Failure
+from .server import SANITIZED
 from .tap import diagnose, test
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -60,6 +61,7 @@ def bystander_of(server):
         account, server.passer = server.accounts([("bystander", None), ("passer", None)])
         watch = server.bystander = account.login("window", presence=True)
         server.connections.remove(watch)
+        server.footprint = memory(server), descriptors(server)
     # Its transcript would grow for the whole file.
     watch.transcript.clear()
     return watch
@@ -75,6 +77,22 @@ def check_others(server, watch=None):
         other.expect(f"<message id='{identifier}' from='{one.jid}'><body>all is well</body></message>")
     watch.expect_nothing()
     passer.end()
+
+
+def check_footprint():
+    """Registers the last test of a file: what all before has left in the process."""
+    @hostile("after all this: memory <= start + 32 MiB, descriptors as at the start")
+    def _(server):
+        start_memory, start_descriptors = server.footprint
+        for connection in server.connections:
+            connection.close()
+        count = settle(lambda: descriptors(server), lambda count: count <= start_descriptors, "descriptors")
+        grown = memory(server) - start_memory
+        note(f"memory {mib(start_memory)} at the start, {mib(memory(server))} now; descriptors "
+             f"{start_descriptors} and {count}")
+        # A sanitizer keeps what was freed.
+        if grown > 32 * 2**20 and not SANITIZED:
+            raise Failure(f"memory grew by {mib(grown)}")
 
 
 # -- the process --
@@ -144,6 +162,6 @@ def note_times(what, times):
          f"{1000 * quantile(times, 0.99):.2f} ms, of {len(times)}")
 
 
-__all__ = ["SEED", "bystander_of", "check_others", "cpu_seconds", "descriptors", "expect_log_lines",
+__all__ = ["SEED", "bystander_of", "check_footprint", "check_others", "cpu_seconds", "descriptors", "expect_log_lines",
            "hostile", "latencies", "memory", "mib", "note", "note_times", "quantile", "random_of",
            "settle"]
