@@ -90,7 +90,7 @@ def _(server):
         connection = server.raw()
         connection.open()
         connection.send(STARTTLS.encode() + client_hello())
-        connection.socket.shutdown(socket.SHUT_WR)
+        half_close(connection)
         read_to_end(connection)
 
 
@@ -102,7 +102,7 @@ def _(server):
         mark = server.log_mark()
         connection = proceeded(server)
         connection.try_send(data)
-        connection.socket.shutdown(socket.SHUT_WR)
+        half_close(connection)
         if b"stream:features" in read_to_end(connection):
             raise Failure(f"{data[:20]} was answered as XML")
         server.wait_log(f"address={connection.source} ", since=mark)
@@ -271,7 +271,7 @@ def _(server):
     for other in (b"example\0org", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", b"../../etc/x", b"           "):
         connection = proceeded(server)
         connection.socket.sendall(hello.replace(b"example.org", other))
-        connection.socket.shutdown(socket.SHUT_WR)
+        half_close(connection)
         read_to_end(connection)
 
 
@@ -362,7 +362,7 @@ def _(server, romeo):
         connection = server.raw(listener="c2s-tls") if number % 2 else proceeded(server)
         connection.socket.sendall(garbled(random, hello))
         if random.random() < .5:
-            connection.socket.shutdown(socket.SHUT_WR)
+            half_close(connection)
             read_to_end(connection)
         connection.close()
     for _ in range(40):

@@ -404,7 +404,7 @@ def _(server):
         for listener in ("c2s", "c2s-tls"):
             connection = server.raw(listener=listener)
             connection.send(data)
-            connection.socket.shutdown(socket.SHUT_WR)
+            half_close(connection)
             while connection.socket.recv(4096):
                 pass
 

@@ -9,6 +9,7 @@ import inspect
 import os
 import random
 import re
+import socket
 import statistics
 import time
 
@@ -95,6 +96,14 @@ def check_footprint():
             raise Failure(f"memory grew by {mib(grown)}")
 
 
+def half_close(connection):
+    """Nothing more will be sent; the server may have been quicker, and be gone."""
+    try:
+        connection.socket.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
 # -- the process --
 
 def memory(server):
@@ -163,5 +172,6 @@ def note_times(what, times):
 
 
 __all__ = ["SEED", "bystander_of", "check_footprint", "check_others", "cpu_seconds", "descriptors", "expect_log_lines",
+           "half_close",
            "hostile", "latencies", "memory", "mib", "note", "note_times", "quantile", "random_of",
            "settle"]
