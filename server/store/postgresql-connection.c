@@ -25,9 +25,11 @@ struct postgresql_attempt {
 	struct postgresql_connection *connection;
 	struct worker *worker;
 	char *uri;
+	char *before; /* the session that it follows, or NULL */
 	unsigned give_up_ms;
 	PGconn *pg; /* or NULL and */
 	char *error;
+	char *session; /* its name */
 };
 
 static void attempt_free(struct postgresql_attempt *attempt)
@@ -35,6 +37,8 @@ static void attempt_free(struct postgresql_attempt *attempt)
 	PQfinish(attempt->pg);
 	mem_free(attempt->error);
 	mem_free(attempt->uri);
+	mem_free(attempt->before);
+	mem_free(attempt->session);
 	mem_free(attempt);
 }
 
@@ -111,6 +115,9 @@ static void attempt_over(struct mail *mail)
 		retry_later(connection);
 	} else {
 		attempt->pg = NULL;
+		mem_free(connection->session);
+		connection->session = attempt->session;
+		attempt->session = NULL;
 		connection_take(connection, pg);
 	}
 	attempt_free(attempt);
@@ -124,6 +131,10 @@ static void *attempt_main(void *state)
 	enum attempt_state expected = ATTEMPT_RUNS;
 
 	attempt->pg = postgresql_connect(attempt->uri, attempt->give_up_ms, &attempt->error);
+	if (attempt->pg != NULL && attempt->before != NULL)
+		postgresql_session_end(attempt->pg, attempt->before);
+	if (attempt->pg != NULL)
+		attempt->session = postgresql_session_name(attempt->pg);
 	if (atomic_compare_exchange_strong(&attempt->state, &expected, ATTEMPT_POSTED))
 		worker_post(attempt->worker, &attempt->mail, attempt_over);
 	else
@@ -154,6 +165,7 @@ void postgresql_connect_start(struct postgresql_connection *connection)
 	attempt->connection = connection;
 	attempt->worker = connection->base.worker;
 	attempt->uri = mem_strdup(store->uri);
+	attempt->before = connection->session == NULL ? NULL : mem_strdup(connection->session);
 	attempt->give_up_ms = store->base.limits.give_up_ms;
 	if (attempt_start(attempt)) {
 		connection->attempt = attempt;

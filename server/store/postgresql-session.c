@@ -11,6 +11,11 @@
 #include "store/postgresql.h"
 
 #define SETTINGS_MS 3000
+/* How often, and at what intervals, we look whether a session has ended. */
+#define ENDING_LOOKS 25
+#define ENDING_LOOK_MS 20
+/* A number is used again by and by, a number and the time of its beginning is not. */
+#define SESSION_NAME "pid || ' ' || extract(epoch FROM backend_start)"
 
 /* What stands before the URI can be set otherwise in it. A peer that vanished is noticed in 25 s if
  * nothing is said, and in 10 s if something is. */
@@ -123,6 +128,46 @@ static bool settings_make(PGconn *pg, unsigned give_up_ms)
 	if (made)
 		PQclear(PQgetResult(pg));
 	return made;
+}
+
+/* One value, asked for a session by its name; NULL if there is none. The caller frees it. */
+static char *session_ask(PGconn *pg, const char *sql, const char *name)
+{
+	PGresult *result;
+	char *value = NULL;
+
+	if (!PQsendQueryParams(pg, sql, name == NULL ? 0 : 1, NULL, &name, NULL, NULL, 0))
+		return NULL;
+	result = result_wait(pg, SETTINGS_MS);
+	if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+		value = mem_strdup(PQgetvalue(result, 0, 0));
+	/* One that did not answer in time is of no use any more, which will be noticed soon enough.
+	 */
+	if (result != NULL)
+		PQclear(PQgetResult(pg));
+	PQclear(result);
+	return value;
+}
+
+char *postgresql_session_name(PGconn *pg)
+{
+	return session_ask(
+	    pg, "SELECT " SESSION_NAME " FROM pg_stat_activity WHERE pid = pg_backend_pid()", NULL);
+}
+
+void postgresql_session_end(PGconn *pg, const char *name)
+{
+	char *answer = session_ask(pg,
+	    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " SESSION_NAME " = $1",
+	    name);
+
+	for (int look = 0; answer != NULL && look < ENDING_LOOKS; look++) {
+		mem_free(answer);
+		poll(NULL, 0, ENDING_LOOK_MS);
+		answer = session_ask(
+		    pg, "SELECT pid FROM pg_stat_activity WHERE " SESSION_NAME " = $1", name);
+	}
+	mem_free(answer);
 }
 
 PGconn *postgresql_connect(const char *uri, unsigned give_up_ms, char **error_out)

@@ -149,6 +149,7 @@ static void postgresql_detach(struct connection *base)
 	timer_free(&connection->gather);
 	timer_free(&connection->give_up);
 	timer_free(&connection->trial);
+	mem_free(connection->session);
 	mem_free(connection);
 }
 

@@ -67,7 +67,8 @@ struct postgresql_connection {
 	struct postgresql_attempt *attempt; /* to connect, under way */
 	struct timer *retry;
 	unsigned retries;
-	bool is_away; /* and has been logged */
+	char *session; /* the name of the last one, as the server knows it */
+	bool is_away;  /* and has been logged */
 	int64_t away_since_ms;
 };
 
@@ -76,6 +77,12 @@ struct postgresql_connection {
 /* Connects and makes the settings that all sessions have. Blocks, for a few seconds at most plus
  * what looking up names takes. NULL and *error_out (the caller frees it) if it cannot. */
 PGconn *postgresql_connect(const char *uri, unsigned give_up_ms, char **error_out);
+/* The name of this session among all that the server ever had; the caller frees it. NULL if it does
+ * not say. Blocks, as the next. */
+char *postgresql_session_name(PGconn *pg);
+/* Ends the session of that name, if it still lives, and waits a moment for that. It may have been
+ * given up before it did what was asked of it, and must not do it later. */
+void postgresql_session_end(PGconn *pg, const char *name);
 /* libpq's words in one line; the caller frees it. */
 char *postgresql_words(const char *message);
 /* The URI as it may be shown; NULL if it is none. */

@@ -7,6 +7,7 @@
 #include "store/postgresql.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,6 +305,35 @@ static void test_detach_early(void **state)
 	}
 }
 
+static const struct statement backend_pid = STATEMENT("SELECT pg_backend_pid()");
+static const struct statement blocked_delete =
+    STATEMENT("DELETE FROM blocked_jids WHERE domain = $1 AND username = $2");
+
+/* A session that we gave up must not do later what was asked of it: that would undo what has been
+ * done since. */
+static void test_late_session(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+	struct answer answer = { 0 };
+	pid_t pid;
+
+	limits.give_up_ms = 1000;
+	server_open(fixture, &limits);
+	ask(&blocked_once, PARAMS(ROMEO, "before"));
+	pid = (pid_t)ask_number(&backend_pid, NO_PARAMS);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	store_run(&blocked_once, PARAMS(ROMEO, "late"), answer_take, &answer);
+	answer_wait(&answer);
+	assert_int_equal(answer.rc, RC_RESOURCE_CONSTRAINT);
+	assert_int_equal(ask(&blocked_delete, PARAMS(ROMEO)).rc, RC_OK);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	for (int i = 0; i < 500 && kill(pid, 0) == 0; i++)
+		wait_ms(10);
+	assert_int_not_equal(kill(pid, 0), 0);
+	assert_int_equal(ask_number(&blocked_count, PARAMS(ROMEO)), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	STORE_TEST(test_terminate),
 	STORE_TEST(test_restarts),
@@ -313,6 +343,7 @@ static const struct CMUnitTest tests[] = {
 	STORE_TEST(test_detach_away),
 	STORE_TEST(test_detach_hangs),
 	STORE_TEST(test_detach_early),
+	STORE_TEST(test_late_session),
 };
 
 int main(void)
