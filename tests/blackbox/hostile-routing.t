@@ -273,11 +273,11 @@ def _(server, romeo):
         connection.close()
 
 
-@hostile("requests of strangers as large as stanzas may be do not keep anybody from logging in", timeout=60)
+@hostile("large requests of strangers do not keep anybody from logging in", timeout=60)
 def _(server, juliet):
     for number in range(10):
         evil = server.account("evil").login()
-        evil.send(f"<presence type='subscribe' to='{juliet.jid}'><status>{'>' * 250000}</status></presence>")
+        evil.send(f"<presence type='subscribe' to='{juliet.jid}'><status>{'>' * 60000}</status></presence>")
         evil.iq("get", f"<query xmlns='{NS.roster}'/>")
         evil.end()
     stored = settle(lambda: int(server.sql("SELECT count(*) FROM subscription_requests WHERE username = "
@@ -303,7 +303,7 @@ def _(server, juliet):
     clients = []
     for friend in friends:
         client = friend.login()
-        client.send(f"<presence><status>{'>' * 240000}</status></presence>")
+        client.send(f"<presence><status>{'>' * 60000}</status></presence>")
         client.sync()
         clients.append(client)
     for _ in range(2):

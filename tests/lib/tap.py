@@ -175,6 +175,8 @@ def main(server=True, **settings):
     words = sys.argv[1:]
     wanted = [one for one in _tests if all(word in one.title for word in words)]
     signal.signal(signal.SIGALRM, _on_alarm)
+    # By way of atexit, so that an interrupted run leaves no server behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     _say(f"1..{len(wanted) + (1 if server else 0)}")
     runner = _Runner(None)
