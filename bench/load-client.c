@@ -8,6 +8,7 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -61,6 +62,7 @@ static SSL_CTX *tls_make(void)
 void clients_begin(const struct client_settings *settings)
 {
 	descriptors_raise();
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to broken connections, too */
 	loop.settings = settings;
 	loop.domain = mem_strdup(settings->domain);
 	loop.tls = tls_make();

@@ -8,25 +8,24 @@
 #define WARM_UP_MAX 50
 #define STORMS 2
 
-static double kib_a_session(struct memory before, struct memory after, size_t sessions)
+static double kib_a_session(struct memory before, struct memory after, uint64_t sessions)
 {
 	double grown = (double)after.anonymous_kib - (double)before.anonymous_kib;
 
-	return load_options.server == 0 ? 0 : grown / (double)sessions;
+	return load_options.server == 0 || sessions == 0 ? 0 : grown / (double)sessions;
 }
 
 /* Everybody, and what a session takes of memory. */
 static double crowd_measure(struct row *row)
 {
 	struct memory before = memory_now();
-	size_t sessions = load_crowd.count - load_crowd.ready;
 
 	row->begin = moment_now();
 	crowd_login(&load_crowd, load_options.flight, row->scenario);
 	row->end = moment_now();
-	row->count = sessions;
+	row->count = load_crowd.latency.count;
 	load_settle();
-	return kib_a_session(before, memory_now(), sessions);
+	return kib_a_session(before, memory_now(), row->count);
 }
 
 /* A few logins first fill what is made once: pools, statements, caches. */
@@ -109,6 +108,7 @@ static void reconnect_all(unsigned number)
 	row.begin = moment_now();
 	crowd_login(&load_crowd, load_options.storm, name);
 	row.end = moment_now();
+	row.count = load_crowd.latency.count;
 	snprintf(row.note, sizeof row.note, "%.1f MB resident at most",
 	    (double)memory_peak_kib() / 1024);
 	report_row(&row);
