@@ -180,13 +180,15 @@ static void test_crowd(void **state)
 		timer_clear(crowd[i + 1].timer);
 		timer_free(&crowd[i + 2].timer);
 	}
-	run_for(1100);
+	run_for(1500);
 	for (int i = 0; i < CROWD; i++) {
 		bool is_expected = i % 4 == 0 || i % 4 == 3;
+		/* The loop's clock is coarse: it may be a few ms behind ours. */
+		int64_t soonest = before + (i % 4 == 0 ? 20 : 1000) - 10;
 
 		assert_int_equal(crowd[i].fired, is_expected);
 		if (is_expected)
-			assert_true(crowd[i].fired_ms >= before + (i % 4 == 0 ? 20 : 1000));
+			assert_true(crowd[i].fired_ms >= soonest);
 		timer_free(&crowd[i].timer);
 	}
 }
