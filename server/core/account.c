@@ -1,8 +1,9 @@
-/* account.c - accounts in memory: found, loaded, kept while somebody needs them, forgotten in the
- * order in which they fell idle. */
+/* account.c - accounts in memory: found, kept while somebody needs them, forgotten in the order in
+ * which they fell idle; what arrives for them before they are loaded (account-load.c) waits. */
 #include "core/account.h"
 
 #include "base/hash.h"
+#include "core/account-private.h"
 #include "core/config.h"
 #include "core/home.h"
 #include "core/loader.h"
@@ -12,37 +13,15 @@
 #include "core/subscription.h"
 #include "core/task.h"
 #include "core/user.h"
-#include "loop/timer.h"
 #include "loop/worker.h"
-
-/* Between two attempts to load what could not be loaded. */
-#define STALE_MS 1000
-
-TAILQ_HEAD(account_list, account);
 
 /* What this worker keeps. */
 static _Thread_local struct {
 	struct hash *all;         /* by bare JID */
 	struct account_list idle; /* least recently used first */
 	size_t idle_count;
-	size_t loading;
 	struct later trim;
-	struct account_list stale;
-	struct timer *refresh; /* set while some are stale */
 } cache;
-
-/* One query of an account's load that is under way. */
-struct load {
-	struct account *account;
-	const struct module *module;
-};
-
-static const struct statement account_select =
-    STATEMENT("SELECT disabled FROM users WHERE domain = $1 AND username = $2");
-
-static void account_load(struct account *account);
-static void account_tell_waiters(struct account *account);
-static void account_run_waiting(struct account *account);
 
 /* ---- life ---- */
 
@@ -71,14 +50,6 @@ static void account_free_states(struct account *account)
 		if (state != NULL && (*module)->account_free != NULL)
 			(*module)->account_free(state);
 	}
-}
-
-static void account_set_fresh(struct account *account)
-{
-	if (!account->is_stale)
-		return;
-	account->is_stale = false;
-	TAILQ_REMOVE(&cache.stale, account, stale);
 }
 
 static void account_free(struct account *account)
@@ -151,145 +122,6 @@ struct account *account_get(const struct jid *jid)
 	return account;
 }
 
-/* ---- loading ---- */
-
-static void account_set_stale(struct account *account)
-{
-	account->is_stale = true;
-	TAILQ_INSERT_TAIL(&cache.stale, account, stale);
-	if (!timer_is_set(cache.refresh))
-		timer_set(cache.refresh, STALE_MS);
-}
-
-static void stale_refresh(void *state)
-{
-	struct account *account;
-
-	(void)state;
-	while ((account = TAILQ_FIRST(&cache.stale)) != NULL) {
-		account_set_fresh(account);
-		account_reload(account);
-	}
-}
-
-/* In use, and in memory as it was before some queries. */
-static bool account_can_go_on(const struct account *account)
-{
-	return account->phase == ACCOUNT_READY && account->session_count > 0;
-}
-
-static void account_set_loaded(struct account *account)
-{
-	switch (account->load_rc) {
-	case RC_OK:
-		account->phase = ACCOUNT_READY;
-		return;
-	case RC_ITEM_NOT_FOUND:
-		account->phase = ACCOUNT_ABSENT;
-		return;
-	default:
-		if (account_can_go_on(account))
-			account_set_stale(account);
-		else
-			account->phase = ACCOUNT_FAILED;
-	}
-}
-
-/* The last query has answered: the account is known, or known not to exist. */
-static void account_loaded(struct account *account)
-{
-	cache.loading--;
-	if (account->phase != ACCOUNT_GONE)
-		account_set_loaded(account);
-	account_tell_waiters(account);
-	account_run_waiting(account);
-	account_unref(account);
-}
-
-static void account_load_ended(struct account *account, enum rc rc)
-{
-	ASSERT(account->loads > 0);
-	if (rc != RC_OK && account->load_rc == RC_OK)
-		account->load_rc = rc;
-	account->loads--;
-	if (account->loads == 0)
-		account_loaded(account);
-}
-
-static void user_loaded(const struct store_result *result, void *state)
-{
-	struct account *account = state;
-	enum rc rc = store_one_row(result);
-
-	if (rc == RC_OK)
-		account->disabled = store_integer(result, 0, 0) != 0;
-	account_load_ended(account, rc);
-}
-
-static void module_loaded(const struct store_result *result, void *state)
-{
-	struct load *load = state;
-	struct account *account = load->account;
-	enum rc rc = store_rc(result);
-
-	if (rc == RC_OK && account->phase != ACCOUNT_GONE) {
-		void *old = account->states[load->module->index];
-
-		account->states[load->module->index] = NULL;
-		load->module->account_loaded(account, result);
-		if (old != NULL && load->module->account_free != NULL)
-			load->module->account_free(old);
-	}
-	mem_free(load);
-	account_load_ended(account, rc);
-}
-
-/* One pipelined round: all queries are queued before the first answers. */
-static void account_load(struct account *account)
-{
-	struct arena *arena = arena_new(0);
-	struct account_key key = account_key_of(account, arena);
-
-	account_ref(account);
-	account_set_fresh(account);
-	cache.loading++;
-	account->load_rc = RC_OK;
-	account->loads = 1;
-	store_run(&account_select, PARAMS(key), user_loaded, account);
-	account->loads += roster_load(account, account_load_ended);
-	for (const struct module *const *module = server_modules(); *module != NULL; module++) {
-		struct load *load;
-
-		if ((*module)->account_load == NULL)
-			continue;
-		load = mem_alloc(sizeof *load);
-		*load = (struct load){ account, *module };
-		account->loads++;
-		store_run((*module)->account_load, PARAMS(key), module_loaded, load);
-	}
-	arena_free(&arena);
-}
-
-void account_reload(struct account *account)
-{
-	if (account->loads > 0 || account->phase == ACCOUNT_GONE)
-		return;
-	if (account->phase != ACCOUNT_READY)
-		account->phase = ACCOUNT_LOADING;
-	account_load(account);
-}
-
-void account_login(struct account *account, struct account_waiter *waiter)
-{
-	account_ref(account);
-	STAILQ_INSERT_TAIL(&account->waiters, waiter, next);
-	if (account->session_count == 0 || account->phase != ACCOUNT_READY || account->is_stale)
-		account_reload(account);
-	if (account->loads == 0)
-		account_tell_waiters(account);
-	account_unref(account);
-}
-
 /* ---- waiting ---- */
 
 static bool account_is_open(const struct account *account)
@@ -299,8 +131,7 @@ static bool account_is_open(const struct account *account)
 	return loaded && account->phase != ACCOUNT_LOADING && account->blocked == 0;
 }
 
-/* Logins first: they were asked for before the rest is let through to them. */
-static void account_tell_waiters(struct account *account)
+void account_tell_waiters(struct account *account)
 {
 	struct account_waiter *waiter;
 
@@ -310,7 +141,7 @@ static void account_tell_waiters(struct account *account)
 	}
 }
 
-static void account_run_waiting(struct account *account)
+void account_run_waiting(struct account *account)
 {
 	struct task *task;
 
@@ -524,15 +355,13 @@ void accounts_start(void)
 	cache.all = hash_new();
 	TAILQ_INIT(&cache.idle);
 	cache.idle_count = 0;
-	cache.loading = 0;
-	TAILQ_INIT(&cache.stale);
-	cache.refresh = timer_new(stale_refresh, NULL);
+	loads_start();
 }
 
 void accounts_stop(void)
 {
 	later_cancel(&cache.trim);
-	timer_free(&cache.refresh);
+	loads_stop();
 	while (!TAILQ_EMPTY(&cache.idle))
 		account_free(TAILQ_FIRST(&cache.idle));
 	hash_free(&cache.all);
@@ -541,11 +370,6 @@ void accounts_stop(void)
 size_t accounts_count(void)
 {
 	return cache.all == NULL ? 0 : hash_count(cache.all);
-}
-
-size_t accounts_busy(void)
-{
-	return cache.loading;
 }
 
 struct account *accounts_next(size_t *cursor)

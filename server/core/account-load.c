@@ -1,0 +1,188 @@
+/* account-load.c - what the database knows of an account comes into memory, by one pipelined round
+ * of queries. What could not be had while somebody uses the account is asked for again. */
+#include "core/account-private.h"
+
+#include "core/account.h"
+#include "core/loader.h"
+#include "core/roster.h"
+#include "loop/timer.h"
+
+/* Between two attempts to load what could not be loaded. */
+#define STALE_MS 1000
+
+/* Of this worker. */
+static _Thread_local struct {
+	size_t loading;
+	struct account_list stale;
+	struct timer *refresh; /* set while some are stale */
+} loads;
+
+/* One query of an account's load that is under way. */
+struct load {
+	struct account *account;
+	const struct module *module;
+};
+
+static const struct statement account_select =
+    STATEMENT("SELECT disabled FROM users WHERE domain = $1 AND username = $2");
+
+void account_set_fresh(struct account *account)
+{
+	if (!account->is_stale)
+		return;
+	account->is_stale = false;
+	TAILQ_REMOVE(&loads.stale, account, stale);
+}
+
+static void account_set_stale(struct account *account)
+{
+	account->is_stale = true;
+	TAILQ_INSERT_TAIL(&loads.stale, account, stale);
+	if (!timer_is_set(loads.refresh))
+		timer_set(loads.refresh, STALE_MS);
+}
+
+static void stale_refresh(void *state)
+{
+	struct account *account;
+
+	(void)state;
+	while ((account = TAILQ_FIRST(&loads.stale)) != NULL) {
+		account_set_fresh(account);
+		account_reload(account);
+	}
+}
+
+bool account_can_go_on(const struct account *account)
+{
+	return account->phase == ACCOUNT_READY && account->session_count > 0;
+}
+
+static void account_set_loaded(struct account *account)
+{
+	switch (account->load_rc) {
+	case RC_OK:
+		account->phase = ACCOUNT_READY;
+		return;
+	case RC_ITEM_NOT_FOUND:
+		account->phase = ACCOUNT_ABSENT;
+		return;
+	default:
+		if (account_can_go_on(account))
+			account_set_stale(account);
+		else
+			account->phase = ACCOUNT_FAILED;
+	}
+}
+
+/* The last query has answered: the account is known, or known not to exist. */
+static void account_loaded(struct account *account)
+{
+	loads.loading--;
+	if (account->phase != ACCOUNT_GONE)
+		account_set_loaded(account);
+	account_tell_waiters(account);
+	account_run_waiting(account);
+	account_unref(account);
+}
+
+static void account_load_ended(struct account *account, enum rc rc)
+{
+	ASSERT(account->loads > 0);
+	if (rc != RC_OK && account->load_rc == RC_OK)
+		account->load_rc = rc;
+	account->loads--;
+	if (account->loads == 0)
+		account_loaded(account);
+}
+
+static void user_loaded(const struct store_result *result, void *state)
+{
+	struct account *account = state;
+	enum rc rc = store_one_row(result);
+
+	if (rc == RC_OK)
+		account->disabled = store_integer(result, 0, 0) != 0;
+	account_load_ended(account, rc);
+}
+
+static void module_loaded(const struct store_result *result, void *state)
+{
+	struct load *load = state;
+	struct account *account = load->account;
+	enum rc rc = store_rc(result);
+
+	if (rc == RC_OK && account->phase != ACCOUNT_GONE) {
+		void *old = account->states[load->module->index];
+
+		account->states[load->module->index] = NULL;
+		load->module->account_loaded(account, result);
+		if (old != NULL && load->module->account_free != NULL)
+			load->module->account_free(old);
+	}
+	mem_free(load);
+	account_load_ended(account, rc);
+}
+
+/* All queries are queued before the first answers. */
+void account_load(struct account *account)
+{
+	struct arena *arena = arena_new(0);
+	struct account_key key = account_key_of(account, arena);
+
+	account_ref(account);
+	account_set_fresh(account);
+	loads.loading++;
+	account->load_rc = RC_OK;
+	account->loads = 1;
+	store_run(&account_select, PARAMS(key), user_loaded, account);
+	account->loads += roster_load(account, account_load_ended);
+	for (const struct module *const *module = server_modules(); *module != NULL; module++) {
+		struct load *load;
+
+		if ((*module)->account_load == NULL)
+			continue;
+		load = mem_alloc(sizeof *load);
+		*load = (struct load){ account, *module };
+		account->loads++;
+		store_run((*module)->account_load, PARAMS(key), module_loaded, load);
+	}
+	arena_free(&arena);
+}
+
+void account_reload(struct account *account)
+{
+	if (account->loads > 0 || account->phase == ACCOUNT_GONE)
+		return;
+	if (account->phase != ACCOUNT_READY)
+		account->phase = ACCOUNT_LOADING;
+	account_load(account);
+}
+
+void account_login(struct account *account, struct account_waiter *waiter)
+{
+	account_ref(account);
+	STAILQ_INSERT_TAIL(&account->waiters, waiter, next);
+	if (account->session_count == 0 || account->phase != ACCOUNT_READY || account->is_stale)
+		account_reload(account);
+	if (account->loads == 0)
+		account_tell_waiters(account);
+	account_unref(account);
+}
+
+void loads_start(void)
+{
+	loads.loading = 0;
+	TAILQ_INIT(&loads.stale);
+	loads.refresh = timer_new(stale_refresh, NULL);
+}
+
+void loads_stop(void)
+{
+	timer_free(&loads.refresh);
+}
+
+size_t accounts_busy(void)
+{
+	return loads.loading;
+}
