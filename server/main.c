@@ -338,13 +338,13 @@ static bool server_start(void)
 
 /* ---- reload ---- */
 
-/* What is at work becomes this one; a setting that it names only for the next start is told. */
-static const char *config_replace(struct config *config)
+/* What is at work becomes this one; settings that wait for the next start are told. */
+static const char *const *config_replace(struct config *config, struct arena *arena)
 {
-	const char *restart = config_needs_restart(server.started, config);
+	const char *const *restart = config_needs_restart(arena, server.started, config);
 
-	if (restart != NULL)
-		log_warning(NULL, "setting takes effect after a restart", KV("setting", restart));
+	for (const char *const *name = restart; *name != NULL; name++)
+		log_warning(NULL, "setting takes effect after a restart", KV("setting", *name));
 	log_set_level(config->log_level);
 	orders_run(order_configure, config);
 	config_unref(&server.config);
@@ -368,7 +368,7 @@ static void server_reload(void)
 		    KV("why", outcome.error));
 	} else {
 		config_warn(config, warn, &outcome.warnings);
-		outcome.restart = config_replace(config);
+		outcome.restart = config_replace(config, arena);
 	}
 	reload_errands_answer(errands, &outcome);
 	text_free(&outcome.warnings);

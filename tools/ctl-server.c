@@ -45,15 +45,15 @@ int ctl_status(struct ctl *ctl, char **arguments)
 
 static void reload_print(const json_t *answer)
 {
-	const char *restart = json_string_value(json_object_get(answer, "needs_restart"));
-
 	const char *warnings = json_string_value(json_object_get(answer, "warnings"));
+	const json_t *setting;
+	size_t i;
 
 	puts("reloaded");
 	if (warnings != NULL)
 		fputs(warnings, stdout);
-	if (restart != NULL)
-		printf("\"%s\" takes effect after a restart\n", restart);
+	json_array_foreach(json_object_get(answer, "needs_restart"), i, setting)
+	    printf("\"%s\" takes effect after a restart\n", json_string_value(setting));
 }
 
 int ctl_reload(struct ctl *ctl, char **arguments)

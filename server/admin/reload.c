@@ -13,7 +13,7 @@ struct reload_errand {
 	struct reload_errand *next;
 	struct command *command;
 	char *error, *warnings;
-	const char *restart;
+	json_t *restart; /* names of settings */
 };
 
 static _Atomic(struct reload_errand *) asked;
@@ -41,19 +41,29 @@ static void errand_answered(struct mail *mail)
 
 	if (errand->error == NULL)
 		command_succeed(
-		    errand->command, json_pack("{s:s*,s:s*}", "needs_restart", errand->restart,
+		    errand->command, json_pack("{s:O,s:s*}", "needs_restart", errand->restart,
 					 "warnings", errand->warnings));
 	else
 		command_fail(errand->command, RC_NOT_ACCEPTABLE,
 		    "reload failed, the configuration in use stays: %s", errand->error);
 	mem_free(errand->error);
 	mem_free(errand->warnings);
+	json_decref(errand->restart);
 	mem_free(errand);
 }
 
 static char *copy_or_null(const char *text)
 {
 	return text == NULL ? NULL : mem_strdup(text);
+}
+
+static json_t *list_of(const char *const *names)
+{
+	json_t *list = json_array();
+
+	while (names != NULL && *names != NULL)
+		json_array_append_new(list, json_string(*names++));
+	return list;
 }
 
 void reload_errands_answer(struct reload_errand *errands, const struct reload_outcome *outcome)
@@ -64,7 +74,7 @@ void reload_errands_answer(struct reload_errand *errands, const struct reload_ou
 		next = errands->next;
 		errands->error = copy_or_null(outcome->error);
 		errands->warnings = copy_or_null(outcome->warnings.at);
-		errands->restart = outcome->restart;
+		errands->restart = list_of(outcome->restart);
 		worker_post(errands->command->asker, &errands->mail, errand_answered);
 	}
 }

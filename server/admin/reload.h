@@ -8,9 +8,9 @@
 struct reload_errand;
 
 struct reload_outcome {
-	const char *error;    /* NULL: it succeeded */
-	const char *restart;  /* a setting that only takes effect then, or NULL; constant text */
-	struct text warnings; /* a line each */
+	const char *error;          /* NULL: it succeeded */
+	const char *const *restart; /* settings that only take effect then, ended by NULL */
+	struct text warnings;       /* a line each */
 };
 
 /* On the main thread when a reload begins: who has asked by then. May be NULL. */

@@ -1,4 +1,4 @@
-/* config.c - a configuration as a whole: loaded, with its certificates, shared, compared. What the
+/* config.c - a configuration as a whole: loaded, with its certificates, and shared. What the
  * file may say stands in config-sections.c; config-file.c reads it. */
 #include "core/config.h"
 
@@ -157,45 +157,4 @@ bool config_serves(const struct config *config, const struct jid *jid)
 		if (jid_has_domain(jid, config->domains[i].name))
 			return true;
 	return false;
-}
-
-static bool lists_equal(const char *const *a, const char *const *b)
-{
-	while (*a != NULL && *b != NULL && text_equal(*a, *b)) {
-		a++;
-		b++;
-	}
-	return *a == NULL && *b == NULL;
-}
-
-static bool listens_equal(const struct config *a, const struct config *b)
-{
-	if (a->listen_count != b->listen_count)
-		return false;
-	for (size_t i = 0; i < a->listen_count; i++)
-		if (a->listens[i].kind != b->listens[i].kind ||
-		    a->listens[i].port != b->listens[i].port ||
-		    !text_equal(a->listens[i].address, b->listens[i].address))
-			return false;
-	return true;
-}
-
-const char *config_needs_restart(const struct config *old, const struct config *new_config)
-{
-	if (!text_equal(old->database, new_config->database))
-		return "database";
-	if (!text_equal(old->schema, new_config->schema))
-		return "schema";
-	if (!text_equal(old->control, new_config->control))
-		return "control";
-	if (!text_equal(old->user, new_config->user))
-		return "user";
-	if (old->workers != new_config->workers)
-		return "workers";
-	if (!lists_equal(old->modules, new_config->modules) ||
-	    !text_equal(old->module_path, new_config->module_path))
-		return "modules";
-	if (!listens_equal(old, new_config))
-		return "listen";
-	return text_equal(old->log_file, new_config->log_file) ? NULL : "log file";
 }

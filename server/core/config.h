@@ -107,8 +107,9 @@ void config_unref(struct config **config);
 const struct config_domain *config_domain(const struct config *config, const char *name);
 /* Whether the domain part of that JID is served. */
 bool config_serves(const struct config *config, const struct jid *jid);
-/* Names the first setting that differs and needs a restart (database, workers, listeners, modules,
- * control, user ...), or NULL. */
-const char *config_needs_restart(const struct config *old, const struct config *new_config);
+/* Names every setting that differs and needs a restart (database, workers, listen, modules, control,
+ * user ...): a list in the arena, of constant texts, ended by NULL. */
+const char *const *config_needs_restart(
+    struct arena *arena, const struct config *old, const struct config *new_config);
 
 #endif

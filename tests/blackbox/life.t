@@ -292,6 +292,24 @@ def _():
             raise Failure("the number of workers has not changed")
 
 
+@test("all that needs a restart is named at once, in the log and to who asks for the reload")
+def _():
+    with Server() as server:
+        server.write_config()
+        with open(server.config, "a", encoding="utf-8") as file:
+            file.write('log { format = "json" file = "else.log" }\nuser = "else"\nworkers = 3\n')
+        mark = server.log_mark()
+        said = server.ctl_json("reload")["needs_restart"]
+        if sorted(said) != ["log file", "log format", "user", "workers"]:
+            raise Failure(str(said))
+        named = re.findall('takes effect after a restart" setting=("[^"]*"|\\S+)', server.log(mark))
+        if [name.strip('"') for name in named] != said:
+            raise Failure(str(named))
+        printed = re.findall('(?m)^"([^"]+)" takes effect after a restart$', server.ctl("reload").stdout)
+        if printed != said:
+            raise Failure(str(printed))
+
+
 @test("listeners stay what they were at the start, whatever a reload says")
 def _():
     with Server() as server:
