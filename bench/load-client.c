@@ -227,11 +227,22 @@ void client_printf(struct client *client, const char *format, ...)
 	client_send(client, stanza, (size_t)length);
 }
 
+/* A pair is a group; what is said there comes as it stands, in no stream. */
+static void group_enter(struct client *client)
+{
+	client->scanner.depth = 1;
+	client_printf(client, "%zu\n", client->number / 2);
+}
+
 void client_open_stream(struct client *client)
 {
 	client->streams++;
 	client->scanner = (struct scanner){ 0 };
 	text_free(&client->in);
+	if (loop.settings->is_raw) {
+		group_enter(client);
+		return;
+	}
 	client_printf(client,
 	    "<?xml version='1.0'?><stream:stream to='%s' version='1.0' xmlns='jabber:client' "
 	    "xmlns:stream='http://etherx.jabber.org/streams'>",
@@ -333,7 +344,10 @@ static void client_connected(struct client *client)
 	}
 	client->is_connecting = false;
 	watch_writing(client, false);
-	client_open_stream(client);
+	if (loop.settings->is_raw)
+		client_start_tls(client);
+	else
+		client_open_stream(client);
 }
 
 static void client_event(struct client *client, uint32_t events)

@@ -21,6 +21,7 @@ struct client_settings {
 	const char *domain;
 	const char *password;
 	size_t sources; /* connect from so many addresses 127.0.0.10 and up; 0: as it comes */
+	bool is_raw;    /* speak to bench/floor: TLS at once, and no streams */
 };
 
 /* What one does with its clients; each is called from the loop. */
@@ -65,7 +66,8 @@ void client_leave(struct client *client);
 void client_fail(struct client *client, const char *why);
 /* Begins TLS; a stream is opened inside. */
 void client_start_tls(struct client *client);
-/* Begins a new stream (RFC 6120 section 4.3.3); what is in `in` is gone. */
+/* Begins a new stream (RFC 6120 section 4.3.3), or enters a group of bench/floor; what is in `in`
+ * is gone. */
 void client_open_stream(struct client *client);
 /* Each call makes one record of TLS. */
 void client_send(struct client *client, const char *bytes, size_t length);

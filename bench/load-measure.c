@@ -1,10 +1,12 @@
 /* load-measure.c - see load-measure.h. */
 #include "load-measure.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Buckets of a doubling, as a power of two. */
 #define STEP_BITS 5
@@ -72,7 +74,7 @@ struct moment moment_now(void)
 
 static FILE *server_file(const char *name, const char *mode)
 {
-	char path[64];
+	char path[128];
 
 	if (watched.server == 0)
 		return NULL;
@@ -80,10 +82,9 @@ static FILE *server_file(const char *name, const char *mode)
 	return fopen(path, mode);
 }
 
-/* The number behind "LABEL:" in a file of /proc, 0 if it is not there. */
-static size_t server_number(const char *name, const char *label)
+/* The number behind "LABEL:", 0 if it is not there; closes the file, which may be NULL. */
+static size_t number_of(FILE *file, const char *label)
 {
-	FILE *file = server_file(name, "r");
 	size_t length = strlen(label), number = 0;
 	char line[256];
 
@@ -95,11 +96,32 @@ static size_t server_number(const char *name, const char *label)
 	return number;
 }
 
+static size_t server_number(const char *name, const char *label)
+{
+	return number_of(server_file(name, "r"), label);
+}
+
+/* Of all sockets of TCP. */
+static size_t buffers_kib(void)
+{
+	FILE *file = fopen("/proc/net/sockstat", "r");
+	size_t pages = 0;
+	char line[256];
+
+	while (file != NULL && fgets(line, sizeof line, file) != NULL)
+		if (sscanf(line, "TCP: %*s %*s %*s %*s %*s %*s %*s %*s mem %zu", &pages) == 1)
+			break;
+	if (file != NULL)
+		fclose(file);
+	return pages * (size_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
 struct memory memory_now(void)
 {
 	return (struct memory){
 		.anonymous_kib = server_number("smaps_rollup", "Anonymous"),
 		.resident_kib = server_number("status", "VmRSS"),
+		.kernel_kib = number_of(fopen("/proc/meminfo", "r"), "Slab") + buffers_kib(),
 	};
 }
 
@@ -116,6 +138,24 @@ void memory_peak_begin(void)
 size_t memory_peak_kib(void)
 {
 	return server_number("status", "VmHWM");
+}
+
+uint64_t wakeups_now(void)
+{
+	char path[64];
+	uint64_t sum = 0;
+	struct dirent *thread;
+	DIR *threads;
+
+	snprintf(path, sizeof path, "/proc/%ld/task", (long)watched.server);
+	threads = opendir(path);
+	while (threads != NULL && (thread = readdir(threads)) != NULL) {
+		snprintf(path, sizeof path, "task/%.20s/status", thread->d_name);
+		sum += server_number(path, "voluntary_ctxt_switches");
+	}
+	if (threads != NULL)
+		closedir(threads);
+	return sum;
 }
 
 /* ---- times ---- */

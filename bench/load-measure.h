@@ -21,14 +21,17 @@ struct moment {
 void measure_begin(pid_t server, pid_t database);
 struct moment moment_now(void);
 
-/* Anonymous and resident memory of the server, in KiB; 0 if none was named. */
+/* In KiB: of the server, 0 if none was named; and the kernel's slabs and buffers of TCP, of all
+ * processes. */
 struct memory {
-	size_t anonymous_kib, resident_kib;
+	size_t anonymous_kib, resident_kib, kernel_kib;
 };
 struct memory memory_now(void);
 /* The server's resident memory at its highest since memory_peak_begin(), in KiB. */
 void memory_peak_begin(void);
 size_t memory_peak_kib(void);
+/* How often threads of the server have gone to sleep so far, which is how often they woke up. */
+uint64_t wakeups_now(void);
 
 /* Times in buckets, each 1/32 wider than the one before: exact to 3 %. All zero is an empty one. */
 #define TIMES_BUCKETS 2048

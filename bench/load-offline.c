@@ -8,7 +8,6 @@
 #include "load.h"
 
 #define SENDERS 10
-#define RECEIVERS 100
 #define BATCH 50 /* messages between two questions */
 #define STUCK_NS INT64_C(20000000000)
 #define TURN_NS 50000000
@@ -38,7 +37,7 @@ static uint64_t stored(void)
 
 /* ---- storing ---- */
 
-/* A batch, to each of its share of the receivers in turn. */
+/* A batch, to its share of the receivers in turn. */
 static void sender_writes(struct client *client)
 {
 	struct sender *books = &away.books[client->number];
@@ -47,7 +46,7 @@ static void sender_writes(struct client *client)
 	books->asked_ns = now_ns();
 	for (; books->said < end; books->said++)
 		load_message(client, "o",
-		    client->number + books->said % (RECEIVERS / SENDERS) * SENDERS, now_ns());
+		    (client->number + books->said * SENDERS) % load_options.receivers, now_ns());
 	client_printf(client, "<r xmlns='" SM "'/>");
 }
 
@@ -143,7 +142,7 @@ static void fetch_measure(uint64_t total)
 {
 	struct row row = { .scenario = "offline",
 		.operation = "fetched",
-		.sessions = RECEIVERS,
+		.sessions = load_options.receivers,
 		.times = &away.receivers.latency };
 
 	row.begin = moment_now();
@@ -161,11 +160,12 @@ static void fetch_measure(uint64_t total)
 
 void load_offline(void)
 {
-	uint64_t total = (uint64_t)load_options.messages * RECEIVERS;
+	uint64_t total = (uint64_t)load_options.messages * load_options.receivers;
 
 	away.each = total / SENDERS;
+	total = away.each * SENDERS;
 	crowd_make(&away.senders, "s", SENDERS);
-	crowd_make(&away.receivers, "o", RECEIVERS);
+	crowd_make(&away.receivers, "o", load_options.receivers);
 	away.senders.stanza = sender_hears;
 	away.receivers.stanza = receiver_hears;
 	store_measure(total);

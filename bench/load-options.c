@@ -14,6 +14,7 @@ struct load_options load_options = {
 	.rate = 500,
 	.contacts = 100,
 	.messages = 50,
+	.receivers = 100,
 	.seconds = 5,
 };
 
@@ -37,10 +38,11 @@ static const struct setting {
 	{ "rate", &load_options.rate, 1, 10000000 },
 	{ "contacts", &load_options.contacts, 1, 1000000 },
 	{ "messages", &load_options.messages, 1, 1000000 },
+	{ "receivers", &load_options.receivers, 1, 1000000 },
 	{ "sources", &load_options.client.sources, 0, 200 },
 };
 
-enum { OPTION_SECS = COUNT_OF(settings), OPTION_JSON, OPTION_HELP, OPTIONS };
+enum { OPTION_SECS = COUNT_OF(settings), OPTION_JSON, OPTION_RAW, OPTION_HELP, OPTIONS };
 
 static int usage(FILE *out, int status)
 {
@@ -56,15 +58,16 @@ static int usage(FILE *out, int status)
 	    "  idle      *  they are silent\n"
 	    "  chat      *  PAIRS of them chat: 1 and 8 messages on their way, then RATE a second\n"
 	    "  presence  *  one tells CONTACTS again and again how it is\n"
-	    "  offline   *  MESSAGES for each of 100 users are stored, and fetched\n"
+	    "  offline   *  MESSAGES for each of RECEIVERS are stored, and fetched\n"
 	    "  storm     *  all connections break and everybody logs in again, twice\n"
+	    "  rate         only the last of chat: messages at a fixed rate\n"
 	    "  lockstep     SESSIONS logins, then MESSAGES in all, one thing at a time\n"
 	    "\n"
 	    "  --host ADDRESS   of IPv4 (default: 127.0.0.1)\n"
 	    "  --port N         with STARTTLS (5222)\n"
 	    "  --domain NAME    (localhost)\n"
 	    "  --password TEXT  of all accounts (secret): as many as are used of u0, u1, ... (the\n"
-	    "                   sessions), p0, p1, ... (presence), o0 to o99 and s0 to s9 "
+	    "                   sessions), p0, p1, ... (presence), o0, o1, ... and s0 to s9 "
 	    "(offline)\n"
 	    "  --server PID     the process whose CPU time and memory are measured\n"
 	    "  --database PID   another one, with its children: CPU time only\n"
@@ -76,8 +79,10 @@ static int usage(FILE *out, int status)
 	    "  --rate N         (500)\n"
 	    "  --contacts N     (100)\n"
 	    "  --messages N     (50)\n"
+	    "  --receivers N    (100)\n"
 	    "  --sources N      connect from so many addresses, 127.0.0.10 and up (16); 0: as it\n"
 	    "                   comes\n"
+	    "  --raw            speak to bench/floor, which is no XMPP server\n"
 	    "  --json           an object on a line for each row of the table\n"
 	    "  --help           print this\n",
 	    out);
@@ -119,6 +124,7 @@ static void options_list(struct option list[OPTIONS + 1])
 		list[i] = (struct option){ settings[i].name, required_argument, NULL, i };
 	list[OPTION_SECS] = (struct option){ "secs", required_argument, NULL, OPTION_SECS };
 	list[OPTION_JSON] = (struct option){ "json", no_argument, NULL, OPTION_JSON };
+	list[OPTION_RAW] = (struct option){ "raw", no_argument, NULL, OPTION_RAW };
 	list[OPTION_HELP] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
 	list[OPTIONS] = (struct option){ 0 };
 }
@@ -132,6 +138,8 @@ static int option_take(int option, const char *value)
 		return usage(stderr, 2);
 	if (option == OPTION_JSON)
 		load_options.as_json = true;
+	else if (option == OPTION_RAW)
+		load_options.client.is_raw = true;
 	else if (!(option == OPTION_SECS ? seconds_take(value)
 					 : setting_take(&settings[option], value)))
 		return 2;

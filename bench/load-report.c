@@ -85,7 +85,10 @@ static void row_print_json(const struct row *row)
 	if (row->times != NULL)
 		printf(",\"p50_ms\":%.4f,\"p99_ms\":%.4f", times_ms(row->times, 0.5),
 		    times_ms(row->times, 0.99));
-	printf(",\"kib_per_session\":%.3f,\"note\":\"%s\"}\n", row->kib_per_session, row->note);
+	printf(",\"kib_per_session\":%.3f,\"kernel_kib_per_session\":%.3f,\"resident_kib\":%zu,"
+	       "\"peak_kib\":%zu,\"core_share\":%.5f,\"wakeups\":%.2f,\"note\":\"%s\"}\n",
+	    row->kib_per_session, row->kernel_kib_per_session, row->memory.resident_kib,
+	    row->peak_kib, row->core_share, row->wakeups, row->note);
 }
 
 /* ---- while it runs ---- */

@@ -17,7 +17,11 @@ struct row {
 	uint64_t count;
 	struct moment begin, end;
 	const struct times *times;
-	double kib_per_session;
+	double kib_per_session, kernel_kib_per_session;
+	struct memory memory; /* at the end */
+	size_t peak_kib;      /* resident */
+	double core_share;    /* of the server, while nothing happened */
+	double wakeups;       /* of its threads, a second */
 	char note[80];
 };
 

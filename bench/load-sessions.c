@@ -8,15 +8,15 @@
 #define WARM_UP_MAX 50
 #define STORMS 2
 
-static double kib_a_session(struct memory before, struct memory after, uint64_t sessions)
+static double kib_a_session(size_t before_kib, size_t after_kib, uint64_t sessions)
 {
-	double grown = (double)after.anonymous_kib - (double)before.anonymous_kib;
+	double grown = (double)after_kib - (double)before_kib;
 
 	return load_options.server == 0 || sessions == 0 ? 0 : grown / (double)sessions;
 }
 
 /* Everybody, and what a session takes of memory. */
-static double crowd_measure(struct row *row)
+static void crowd_measure(struct row *row)
 {
 	struct memory before = memory_now();
 
@@ -25,7 +25,11 @@ static double crowd_measure(struct row *row)
 	row->end = moment_now();
 	row->count = load_crowd.latency.count;
 	load_settle();
-	return kib_a_session(before, memory_now(), row->count);
+	row->memory = memory_now();
+	row->kib_per_session =
+	    kib_a_session(before.anonymous_kib, row->memory.anonymous_kib, row->count);
+	row->kernel_kib_per_session =
+	    kib_a_session(before.kernel_kib, row->memory.kernel_kib, row->count);
 }
 
 /* A few logins first fill what is made once: pools, statements, caches. */
@@ -51,27 +55,38 @@ void load_login(void)
 	crowd_leave(&load_crowd);
 	load_settle();
 	warm_up();
-	row.kib_per_session = crowd_measure(&row);
+	crowd_measure(&row);
 	report_row(&row);
+}
+
+/* Nothing happens on any connection, so whatever the server does, it does by itself. */
+static void idle_measure(struct row *row)
+{
+	uint64_t wakeups = wakeups_now();
+	double seconds;
+
+	row->begin = moment_now();
+	load_pass(load_options.seconds);
+	row->end = moment_now();
+	seconds = (double)(row->end.at_ns - row->begin.at_ns) / 1e9;
+	row->core_share = (double)(row->end.server_ns - row->begin.server_ns) / 1e9 / seconds;
+	row->wakeups = (double)(wakeups_now() - wakeups) / seconds;
+	row->memory = memory_now();
 }
 
 void load_idle(void)
 {
 	struct row row = { .scenario = "idle", .operation = "-", .sessions = load_crowd.count };
-	double share;
 
 	if (load_crowd.ready < load_crowd.count)
-		row.kib_per_session = crowd_measure(&row);
+		crowd_measure(&row);
 	load_settle();
 	row.count = 0;
-	row.begin = moment_now();
-	load_pass(load_options.seconds);
-	row.end = moment_now();
-	share = (double)(row.end.server_ns - row.begin.server_ns) /
-	        (double)(row.end.at_ns - row.begin.at_ns);
+	idle_measure(&row);
 	if (load_options.server != 0)
-		snprintf(row.note, sizeof row.note, "%.2f %% of a core, %.1f MB resident",
-		    share * 100, (double)memory_now().resident_kib / 1024);
+		snprintf(row.note, sizeof row.note,
+		    "%.2f %% of a core, %.1f wake-ups/s, %.1f MB resident", row.core_share * 100,
+		    row.wakeups, (double)row.memory.resident_kib / 1024);
 	report_row(&row);
 }
 
@@ -89,8 +104,9 @@ static void disconnect_all(unsigned number)
 	row.begin = moment_now();
 	crowd_drop(&load_crowd);
 	row.end = load_settled();
+	row.memory = memory_now();
 	snprintf(row.note, sizeof row.note, "%.1f MB resident after",
-	    (double)memory_now().resident_kib / 1024);
+	    (double)row.memory.resident_kib / 1024);
 	report_row(&row);
 }
 
@@ -109,8 +125,10 @@ static void reconnect_all(unsigned number)
 	crowd_login(&load_crowd, load_options.storm, name);
 	row.end = moment_now();
 	row.count = load_crowd.latency.count;
-	snprintf(row.note, sizeof row.note, "%.1f MB resident at most",
-	    (double)memory_peak_kib() / 1024);
+	row.memory = memory_now();
+	row.peak_kib = memory_peak_kib();
+	snprintf(
+	    row.note, sizeof row.note, "%.1f MB resident at most", (double)row.peak_kib / 1024);
 	report_row(&row);
 	load_settle();
 }

@@ -26,6 +26,7 @@ static const struct scenario {
 	{ "login", load_login, true },
 	{ "idle", load_idle, true },
 	{ "chat", load_chat, true },
+	{ "rate", load_rate, false },
 	{ "presence", load_presence, true },
 	{ "offline", load_offline, true },
 	{ "storm", load_storm, true },

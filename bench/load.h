@@ -20,6 +20,7 @@ struct load_options {
 	size_t rate;   /* messages a second */
 	size_t contacts;
 	size_t messages;         /* to each who is away; in all for lockstep */
+	size_t receivers;        /* who are away */
 	double seconds;          /* of each measurement */
 	size_t server, database; /* processes; 0: not named */
 	bool as_json;
@@ -37,6 +38,7 @@ bool options_read(int argc, char **argv, char ***names_out, int *status_out);
 void load_login(void);
 void load_idle(void);
 void load_chat(void);
+void load_rate(void);
 void load_presence(void);
 void load_offline(void);
 void load_storm(void);
