@@ -17,6 +17,7 @@ FLOORS = {
     "xmpp": 3, "net": 3, "store": 3,
     "core": 4, "stream": 4,
     "c2s": 5, "s2s": 5, "admin": 5, "http": 5, "cluster": 5,
+    "process": 6,
 }
 
 # The header of a library, and the folders that are its door.
@@ -28,7 +29,7 @@ DOORS = [
     (r"(libpq|postgres|sqlite3)", {"store"}),
     (r"unbound", {"net"}),
     (r"confuse", {"core"}),
-    (r"jansson", {"admin", None}),
+    (r"jansson", {"admin", "process", None}),
 ]
 
 # What configure makes; it stands in no folder.

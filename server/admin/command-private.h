@@ -43,7 +43,7 @@ void command_gather(struct command *command,
     void (*gathered)(struct command *command));
 json_t *command_part(const struct command *command, size_t worker);
 
-/* What main.c gave. */
+/* What commands_start() was given. */
 const struct command_host *command_host(void);
 
 /* command-user.c: at the account's home, but for user_list. */

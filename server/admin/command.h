@@ -11,7 +11,7 @@
 
 #include "loop/worker.h"
 
-/* What only main.c knows and can do. Lent for the life of the process; members may be NULL where
+/* What only the process knows and can do. Lent for the life of the process; members may be NULL where
  * no server runs. */
 struct command_host {
 	/* Has the main thread reload the configuration (reload.h); stops the server. */

@@ -1,0 +1,50 @@
+/* process-private.h - what the files of the process share: the running server. */
+#ifndef GODWIT_PROCESS_PROCESS_PRIVATE_H
+#define GODWIT_PROCESS_PROCESS_PRIVATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena;
+struct command_host;
+struct config;
+struct listener;
+struct store;
+struct worker;
+
+/* There is one. The main thread changes it before the workers run and after they have ended;
+ * `config` at a reload. */
+struct server {
+	const char *config_path;
+	struct arena *arena; /* of the start: messages, ports */
+	struct config *config;
+	struct config *started; /* that of the start: what needs a restart is of this */
+	struct store *store;
+	struct worker **workers;
+	struct listener **listeners;
+	size_t listening;
+	const char *control_error;
+};
+extern struct server server;
+
+/* host.c: for the commands of the control socket. */
+extern const struct command_host command_host_of_server;
+
+/* Those that the configuration names. False and the reason. */
+bool server_load_modules(const char **error_out);
+/* Logs what the configuration should not stay like; also adds it to the text, if there is one. */
+void server_warn(void *text, const char *what);
+
+/* workers.c, on the main thread. Makes the workers, and has them listen; `control_error` is set if
+ * the control socket cannot be made. */
+void workers_start(void);
+/* Each takes over the settings of this configuration. */
+void workers_configure(struct config *config);
+/* Waits until each has answered: how many connections, accounts at work and writes there are. */
+size_t workers_busy(void);
+/* Nobody new is let in, clients are told, what they sent is stored; whoever does not go in time is
+ * left. */
+void workers_drain(void);
+void workers_stop(void);
+
+#endif

@@ -1,0 +1,175 @@
+/* workers.c - the workers of the process: what each is told to do at the start, at a reload and at
+ * the end, and how long the end may take. */
+#include "process/process-private.h"
+
+#include <unistd.h>
+
+#include "admin/control.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "c2s/c2s.h"
+#include "core/config.h"
+#include "core/home.h"
+#include "core/order.h"
+#include "core/user.h"
+#include "net/listener.h"
+#include "net/transport.h"
+#include "store/database.h"
+
+/* How long clients and writes may take at the end, and what follows from those that did not make
+ * it. */
+#define DRAIN_MS 6000
+#define GIVE_UP_MS 500
+#define DRAIN_STEP_MS 20
+
+/* ---- start ---- */
+
+static void order_start(struct order *order)
+{
+	store_attach(server.store);
+	home_start(order->config);
+	c2s_configure();
+}
+
+static void order_listen(struct order *order)
+{
+	const struct config *config = order->config;
+
+	if (worker_index(worker_current()) != 0)
+		return;
+	if (config->control != NULL &&
+	    !control_start(config->control, server.arena, &server.control_error))
+		return;
+	for (size_t i = 0; i < server.listening; i++)
+		listener_start(server.listeners[i], server.workers, homes_count(), c2s_accept,
+		    config->listens[i].kind == LISTEN_C2S_TLS ? &server : NULL);
+}
+
+static struct address_limits address_limits_of(const struct config *config)
+{
+	return (struct address_limits){
+		.max_pending = config->limits.pending_per_address,
+		.max_connections = config->limits.connections_per_address,
+		.max_total_pending = config->limits.pending,
+		.max_total = config->limits.connections,
+	};
+}
+
+/* In each worker's thread, after its last round: what waits for the database runs rounds of its
+ * own. */
+static void worker_ended(struct worker *worker, void *state)
+{
+	(void)worker;
+	(void)state;
+	store_detach(server.store);
+	transport_abandon_all();
+	home_stop();
+	c2s_stop();
+}
+
+void workers_start(void)
+{
+	size_t count = server.config->workers;
+	struct address_limits limits = address_limits_of(server.config);
+
+	server.workers = mem_alloc_zero(count * sizeof *server.workers);
+	for (size_t i = 0; i < count; i++)
+		server.workers[i] = worker_new((unsigned)i);
+	homes_init(server.workers, count);
+	users_start();
+	address_set_limits(&limits);
+	for (size_t i = 0; i < count; i++)
+		worker_start(server.workers[i], NULL, worker_ended, NULL);
+	orders_run(order_start, server.config);
+	orders_run(order_listen, server.config);
+}
+
+/* ---- while they run ---- */
+
+static void order_configure(struct order *order)
+{
+	struct address_limits limits = address_limits_of(order->config);
+
+	if (worker_index(worker_current()) == 0)
+		address_set_limits(&limits);
+	home_reload(order->config);
+	c2s_configure();
+}
+
+void workers_configure(struct config *config)
+{
+	orders_run(order_configure, config);
+}
+
+static void order_count(struct order *order)
+{
+	order->count = c2s_count() + home_busy() + store_waiting();
+}
+
+size_t workers_busy(void)
+{
+	return orders_run(order_count, NULL);
+}
+
+/* ---- end ---- */
+
+static void order_close(struct order *order)
+{
+	(void)order;
+	if (worker_index(worker_current()) != 0)
+		return;
+	control_stop();
+	for (size_t i = 0; i < server.listening; i++)
+		listener_free(&server.listeners[i]);
+}
+
+static void order_shut_down(struct order *order)
+{
+	(void)order;
+	c2s_shutdown();
+}
+
+static void order_give_up(struct order *order)
+{
+	(void)order;
+	store_give_up();
+}
+
+static void sleep_ms(unsigned ms)
+{
+	usleep(ms * 1000);
+}
+
+static bool workers_come_to_rest(unsigned patience_ms)
+{
+	for (unsigned waited = 0; waited < patience_ms; waited += DRAIN_STEP_MS) {
+		if (workers_busy() == 0)
+			return true;
+		sleep_ms(DRAIN_STEP_MS);
+	}
+	return false;
+}
+
+void workers_drain(void)
+{
+	orders_run(order_close, NULL);
+	orders_run(order_shut_down, NULL);
+	if (workers_come_to_rest(DRAIN_MS))
+		return;
+	log_warning(NULL, "some clients or writes did not end in time");
+	orders_run(order_give_up, NULL);
+	workers_come_to_rest(GIVE_UP_MS);
+}
+
+void workers_stop(void)
+{
+	users_stop();
+	for (size_t i = 0; i < homes_count(); i++)
+		worker_stop(server.workers[i]);
+	/* Until the last has ended they may have mail for each other. */
+	for (size_t i = 0; i < homes_count(); i++)
+		worker_join(server.workers[i]);
+	for (size_t i = 0; i < homes_count(); i++)
+		worker_free(&server.workers[i]);
+	mem_free(server.workers);
+}
