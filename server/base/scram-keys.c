@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -123,27 +124,61 @@ bool scram_keys_parse(const char *text, struct scram_keys *keys_out)
 	return good;
 }
 
-/* One for each digest, so that the two salts of a name tell nothing about each other. */
-static unsigned char fake_secrets[2][32];
-static pthread_once_t fake_secrets_once = PTHREAD_ONCE_INIT;
+/* What fakes are made of. Set once: by a seed, or by the first who needs a fake without one. */
+static struct {
+	pthread_mutex_t lock;
+	atomic_bool is_seeded;
+	bool is_made_up;
+	unsigned char seed[DIGEST_MAX_BYTES];
+	unsigned char made_up[DIGEST_MAX_BYTES];
+} fakes = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void fake_secrets_make(void)
+bool scram_fakes_are_seeded(void)
 {
-	crypto_random(fake_secrets, sizeof(fake_secrets));
+	return atomic_load_explicit(&fakes.is_seeded, memory_order_acquire);
+}
+
+void scram_fakes_seed(const char *secret)
+{
+	pthread_mutex_lock(&fakes.lock);
+	if (!fakes.is_seeded)
+		crypto_hash(DIGEST_SHA256, secret, strlen(secret), fakes.seed);
+	atomic_store_explicit(&fakes.is_seeded, true, memory_order_release);
+	pthread_mutex_unlock(&fakes.lock);
+}
+
+static const unsigned char *fakes_key(void)
+{
+	if (scram_fakes_are_seeded())
+		return fakes.seed;
+	pthread_mutex_lock(&fakes.lock);
+	if (!fakes.is_made_up)
+		crypto_random(fakes.made_up, sizeof(fakes.made_up));
+	fakes.is_made_up = true;
+	pthread_mutex_unlock(&fakes.lock);
+	return fakes.made_up;
+}
+
+/* With the digest's name in it, so that the two salts of a JID tell nothing about each other. */
+static void fake_salt(enum digest digest, const char *jid, unsigned char *salt_out)
+{
+	struct text text = { 0 };
+
+	text_printf(&text, "%s %s", digest_names[digest], jid);
+	crypto_hmac(DIGEST_SHA256, fakes_key(), DIGEST_MAX_BYTES, text.at, text.length, salt_out);
+	text_free(&text);
 }
 
 void scram_keys_fake(
-    struct scram_keys *keys_out, enum digest digest, const char *username, unsigned iterations)
+    struct scram_keys *keys_out, enum digest digest, const char *jid, unsigned iterations)
 {
 	unsigned char salt[DIGEST_MAX_BYTES];
 
-	pthread_once(&fake_secrets_once, fake_secrets_make);
 	memset(keys_out, 0, sizeof(*keys_out));
 	keys_out->digest = digest;
 	keys_out->iterations = iterations;
 	keys_out->salt_length = SCRAM_SALT_BYTES;
-	crypto_hmac(DIGEST_SHA256, fake_secrets[digest], sizeof(fake_secrets[digest]), username,
-	    strlen(username), salt);
+	fake_salt(digest, jid, salt);
 	memcpy(keys_out->salt, salt, SCRAM_SALT_BYTES);
 	/* Nobody knows what these are the hash of. */
 	crypto_random(keys_out->stored_key, digest_bytes(digest));

@@ -1,5 +1,5 @@
-/* scram-keys.h - what is kept of a password: the salted keys of SCRAM (RFC 5802 section 3). Needed by
- * the stream that checks a login and by the core that makes accounts. */
+/* scram-keys.h - what is kept of a password: the salted keys of SCRAM (RFC 5802 section 3). Needed
+ * by the stream that checks a login and by the core that makes accounts. */
 #ifndef GODWIT_BASE_SCRAM_KEYS_H
 #define GODWIT_BASE_SCRAM_KEYS_H
 
@@ -30,10 +30,14 @@ void scram_keys_make(
 char *scram_keys_format(struct arena *arena, const struct scram_keys *keys);
 /* Reads that; false if it is anything else, or NULL: an account without keys of this kind. */
 bool scram_keys_parse(const char *text, struct scram_keys *keys_out);
-/* Keys that no password fits but that look the same at every login of that name (RFC 5802
- * section 5.1: an unknown user must not be told apart); derived from a secret of this process. */
+/* Keys that no password fits but that look the same at every login of that bare JID (RFC 5802
+ * section 5.1: an unknown user must not be told apart); derived from the seed. */
 void scram_keys_fake(
-    struct scram_keys *keys_out, enum digest digest, const char *username, unsigned iterations);
+    struct scram_keys *keys_out, enum digest digest, const char *jid, unsigned iterations);
+/* Seeds them with a secret that outlives the process, for all threads; the first one stays. Without
+ * it they are the same for the life of the process only. */
+void scram_fakes_seed(const char *secret);
+bool scram_fakes_are_seeded(void);
 /* Whether the password gives these keys: one PBKDF2, for PLAIN. */
 bool scram_keys_fit(const struct scram_keys *keys, const char *password);
 

@@ -37,6 +37,15 @@ static const struct statement user_select =
     STATEMENT("SELECT domain, username, disabled, created_at FROM users"
 	      " WHERE domain = $1 AND username = $2");
 
+/* Whichever worker or server comes first: its secret is everybody's. */
+static const struct statement secret_insert =
+    STATEMENT("INSERT INTO secrets (name, value) VALUES ('fake_salts', $1)"
+	      " ON CONFLICT (name) DO NOTHING");
+static const struct statement secret_select =
+    STATEMENT("SELECT value FROM secrets WHERE name = 'fake_salts'");
+
+#define SECRET_BYTES 32
+
 /* A password on its way to becoming keys in a row. */
 struct enrolment {
 	struct mail mail;
@@ -168,8 +177,30 @@ void user_set_password(struct account_key key, const char *password, unsigned it
 	enrol(&user_update_keys, key, password, iterations, on_done, state);
 }
 
+static void secret_found(const struct store_result *result, void *state)
+{
+	(void)state;
+	if (store_one_row(result) == RC_OK)
+		scram_fakes_seed(store_text(result, 0, 0));
+}
+
+/* Statements are answered in order: by the time the first credentials come, the seed is there. */
+static void secret_find(void)
+{
+	unsigned char random[SECRET_BYTES];
+	struct arena *arena = arena_new(0);
+
+	crypto_random(random, sizeof random);
+	store_run(&secret_insert, PARAMS(base64_encode(arena, random, sizeof random)), NULL, NULL);
+	store_run(&secret_select, NO_PARAMS, secret_found, NULL);
+	crypto_wipe(random, sizeof random);
+	arena_free(&arena);
+}
+
 void user_credentials(struct account_key key, store_done *on_done, void *state)
 {
+	if (!scram_fakes_are_seeded())
+		secret_find();
 	store_run(&credentials_select, PARAMS(key), on_done, state);
 }
 

@@ -1,5 +1,6 @@
-/* user.h - the rows of table users: made, changed, looked up. Used by SASL, by the admin's tools and
- * by modules (module.h: account_create, account_set_password). Everything answers by store_done. */
+/* user.h - the rows of table users: made, changed, looked up. Used by SASL, by the admin's tools
+ * and by modules (module.h: account_create, account_set_password). Everything answers by
+ * store_done. */
 #ifndef GODWIT_CORE_USER_H
 #define GODWIT_CORE_USER_H
 
@@ -7,15 +8,16 @@
 
 #include "store/store.h"
 
-/* Rows of (scram_sha_1, scram_sha_256, disabled). */
+/* Rows of (scram_sha_1, scram_sha_256, disabled). Before the first of them the fakes for names
+ * without a row are seeded (scram_fakes_seed()) from the database. */
 void user_credentials(struct account_key key, store_done *on_done, void *state);
-/* Starts and ends the thread that derives keys, so that no loop waits for PBKDF2. Without it (in tools)
- * they are derived in the call. */
+/* Starts and ends the thread that derives keys, so that no loop waits for PBKDF2. Without it (in
+ * tools) they are derived in the call. */
 void users_start(void);
 void users_stop(void);
 
-/* Derives keys and inserts the row; RC_CONFLICT if there is one, RC_NOT_ACCEPTABLE if SASLprep refuses
- * the password or it is empty. */
+/* Derives keys and inserts the row; RC_CONFLICT if there is one, RC_NOT_ACCEPTABLE if SASLprep
+ * refuses the password or it is empty. */
 void user_create(struct account_key key, const char *password, unsigned iterations,
     store_done *on_done, void *state);
 /* New keys; store_changed() is 0 if there is no such user. */
@@ -25,8 +27,8 @@ void user_delete(struct account_key key, store_done *on_done, void *state);
 void user_set_disabled(struct account_key key, bool disabled, store_done *on_done, void *state);
 /* Rows of (domain, username, disabled, created_at), ordered; `domain` NULL: all. At most `limit`,
  * those behind `after` (domain and username, both "" for the first). */
-void user_list(const char *domain, struct account_key after, unsigned limit, store_done *on_done,
-    void *state);
+void user_list(
+    const char *domain, struct account_key after, unsigned limit, store_done *on_done, void *state);
 /* One row of that. */
 void user_show(struct account_key key, store_done *on_done, void *state);
 

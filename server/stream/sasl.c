@@ -298,8 +298,9 @@ static struct scram_keys keys_choose(
 
 	if (keys != NULL)
 		return *keys;
-	scram_keys_fake(
-	    &fakes, weak ? DIGEST_SHA1 : DIGEST_SHA256, sasl->username, sasl->channel.iterations);
+	scram_keys_fake(&fakes, weak ? DIGEST_SHA1 : DIGEST_SHA256,
+	    arena_printf(sasl->arena, "%s@%s", sasl->username, sasl->channel.domain),
+	    sasl->channel.iterations);
 	return fakes;
 }
 

@@ -212,6 +212,39 @@ def _(server, romeo):
             raise Failure(f"salts: {seen}")
 
 
+def salt_of(server, name, mechanism="SCRAM-SHA-256", domain="example.org"):
+    """The salt a name is challenged with; the exchange goes no further."""
+    connection = server.connect(domain=domain)
+    connection.auth(mechanism, Scram(mechanism, name, "x").first())
+    challenge = base64.b64decode(connection.outcome().text).decode()
+    connection.close()
+    return dict(part.split("=", 1) for part in challenge.split(","))["s"]
+
+
+@test("RFC 5802 9: an unknown user keeps that salt: on all workers, after a restart, until the secret goes")
+def _():
+    with Server() as server:
+        salts = {salt_of(server, "nobody") for _ in range(2 * server.workers)}
+        if len(salts) != 1:
+            raise Failure(f"salts: {salts}")
+        if salt_of(server, "nobody", domain="example.net") in salts:
+            raise Failure("the same in two domains: no account has that")
+        salts.add(salt_of(server, "nobody", "SCRAM-SHA-1"))
+        if len(salts) != 2:
+            raise Failure("the same for two mechanisms")
+        server.restart()
+        salts |= {salt_of(server, "nobody", mechanism) for mechanism in SCRAMS}
+        if len(salts) != 2:
+            raise Failure("others after a restart")
+        secret = server.sql("SELECT value FROM secrets WHERE name = 'fake_salts'")[0][0]
+        if len(base64.b64decode(secret)) < 32 or secret in server.log():
+            raise Failure("the secret is short, or in the log")
+        server.sql("DELETE FROM secrets")
+        server.restart()
+        if salt_of(server, "nobody") in salts:
+            raise Failure("the same without the secret")
+
+
 @test("RFC 6120 6.5.10: a wrong password and an unknown user are told alike")
 def _(server, romeo):
     answers = set()

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/scram-keys.h"
+#include "base/text.h"
 
 /* "pencil" under the salts of RFC 5802 section 5 and RFC 7677 section 3. */
 #define SHA1_TEXT \
@@ -109,6 +110,30 @@ static void test_fake(void **state)
 	assert_false(scram_keys_fit(&keys, "nobody"));
 }
 
+/* With a seed the salt is the same in every process that has it; it is the first one's. */
+static void test_fake_seeded(void **state)
+{
+	struct arena *arena = arena_new(0);
+	struct scram_keys keys, seeded, again;
+
+	scram_keys_fake(&keys, DIGEST_SHA256, "nobody@example.org", 4096);
+	assert_false(scram_fakes_are_seeded());
+	scram_fakes_seed("secret");
+	assert_true(scram_fakes_are_seeded());
+	scram_keys_fake(&seeded, DIGEST_SHA256, "nobody@example.org", 4096);
+	assert_memory_not_equal(keys.salt, seeded.salt, SCRAM_SALT_BYTES);
+	assert_string_equal(
+	    base64_encode(arena, seeded.salt, SCRAM_SALT_BYTES), "jP9s//2REJsHGswflHC7bw==");
+	scram_fakes_seed("other");
+	scram_keys_fake(&again, DIGEST_SHA256, "nobody@example.org", 4096);
+	assert_memory_equal(seeded.salt, again.salt, SCRAM_SALT_BYTES);
+	scram_keys_fake(&again, DIGEST_SHA256, "nobody@example.net", 4096);
+	assert_memory_not_equal(seeded.salt, again.salt, SCRAM_SALT_BYTES);
+	scram_keys_fake(&again, DIGEST_SHA1, "nobody@example.org", 4096);
+	assert_memory_not_equal(seeded.salt, again.salt, SCRAM_SALT_BYTES);
+	arena_free(&arena);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -116,6 +141,7 @@ int main(void)
 		cmocka_unit_test(test_make),
 		cmocka_unit_test(test_parse_refuses),
 		cmocka_unit_test(test_fake),
+		cmocka_unit_test(test_fake_seeded),
 	};
 
 	crypto_init();
