@@ -22,6 +22,13 @@ static _Thread_local struct {
 	unsigned count;
 } handshakes;
 
+/* Looks first: clearing an empty queue costs as much as decrypting a stanza. */
+static void errors_clear(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 void transport_start_tls(
     struct transport *transport, struct tls_set *set, const char *alpn, const char *domain)
 {
@@ -108,7 +115,7 @@ bool secure_handshake(struct transport *transport)
 
 	if (!handshake_may())
 		return true;
-	ERR_clear_error();
+	errors_clear();
 	errno = 0;
 	result = SSL_do_handshake(transport->ssl);
 	if (result == 1)
@@ -130,7 +137,7 @@ size_t secure_read(struct transport *transport, char *bytes, size_t size)
 	size_t count = 0;
 	int error;
 
-	ERR_clear_error();
+	errors_clear();
 	errno = 0;
 	transport->read_wants_write = false;
 	if (SSL_read_ex(transport->ssl, bytes, size, &count) == 1)
@@ -148,7 +155,7 @@ size_t secure_write(struct transport *transport, const char *bytes, size_t lengt
 	size_t count = 0;
 	int error;
 
-	ERR_clear_error();
+	errors_clear();
 	errno = 0;
 	transport->write_wants_read = false;
 	if (SSL_write_ex(transport->ssl, bytes, length, &count) == 1)
@@ -209,6 +216,8 @@ static size_t binding_exporter(SSL *ssl, unsigned char *out)
 
 	if (!has_unique_secret(ssl))
 		return 0;
+	if (out == NULL)
+		return length;
 	if (SSL_export_keying_material(ssl, out, length, EXPORTER_LABEL, strlen(EXPORTER_LABEL),
 		(const unsigned char *)"", 0, 1) != 1)
 		return 0;
@@ -221,8 +230,7 @@ static size_t binding_end_point(SSL *ssl, unsigned char *out)
 {
 	X509 *certificate = SSL_get_certificate(ssl);
 	const EVP_MD *digest;
-	unsigned length = 0;
-	int digest_nid;
+	int digest_nid, length;
 
 	if (certificate == NULL ||
 	    X509_get_signature_info(certificate, &digest_nid, NULL, NULL, NULL) != 1)
@@ -230,11 +238,12 @@ static size_t binding_end_point(SSL *ssl, unsigned char *out)
 	if (digest_nid == NID_md5 || digest_nid == NID_sha1)
 		digest_nid = NID_sha256;
 	digest = EVP_get_digestbynid(digest_nid);
-	if (digest == NULL || EVP_MD_get_size(digest) > BINDING_MAX_BYTES)
+	length = digest == NULL ? 0 : EVP_MD_get_size(digest);
+	if (length <= 0 || length > BINDING_MAX_BYTES)
 		return 0;
-	if (X509_digest(certificate, digest, out, &length) != 1)
+	if (out != NULL && X509_digest(certificate, digest, out, NULL) != 1)
 		return 0;
-	return length;
+	return (size_t)length;
 }
 
 /* RFC 5929 section 3.1: the first Finished message, the client's, as no session is ever resumed.
@@ -244,7 +253,7 @@ static size_t binding_unique(SSL *ssl, unsigned char *out)
 {
 	if (!has_unique_secret(ssl))
 		return 0;
-	return SSL_get_peer_finished(ssl, out, BINDING_MAX_BYTES);
+	return SSL_get_peer_finished(ssl, out, out == NULL ? 0 : BINDING_MAX_BYTES);
 }
 
 size_t transport_binding(

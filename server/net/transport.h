@@ -98,7 +98,8 @@ const char *transport_tls_cipher(const struct transport *transport);
 const char *transport_server_name(const struct transport *transport);
 /* Channel binding data: bytes written to `out` (BINDING_MAX_BYTES), 0 if this connection has none.
  * tls-exporter and tls-unique: on 1.3, or 1.2 with extended master secret; end point: on both,
- * unless the certificate's signature has no hash (Ed25519). */
+ * unless the certificate's signature has no hash (Ed25519). With `out` NULL only how many there
+ * would be, which costs nothing. */
 size_t transport_binding(
     const struct transport *transport, enum binding binding, unsigned char *out);
 /* The peer's address as text, "192.0.2.1" or "2001:db8::1", and port. Lent. */

@@ -91,12 +91,11 @@ bool sasl_failure_is_guess(enum sasl_failure failure)
 struct sasl *sasl_new(const struct sasl_channel *channel)
 {
 	struct sasl *sasl = mem_alloc_zero(sizeof(*sasl));
-	unsigned char bytes[BINDING_MAX_BYTES];
 
 	sasl->channel = *channel;
 	for (size_t i = 0; i < COUNT_OF(bindings); i++) {
 		sasl->bindings[i] = channel->binding != NULL &&
-		                    channel->binding(channel->state, (enum binding)i, bytes) > 0;
+		                    channel->binding(channel->state, (enum binding)i, NULL) > 0;
 		if (sasl->bindings[i] && bindings[i].offered)
 			sasl->plus_offered = true;
 	}

@@ -151,6 +151,15 @@ static struct peer *meet(struct owner *owner, struct tls_set *with, int version)
 	return peer;
 }
 
+/* Whoever only asks whether there is a binding is told the same. */
+static size_t binding_of(const struct owner *owner, enum binding binding, unsigned char *out)
+{
+	size_t length = transport_binding(owner->transport, binding, out);
+
+	assert_int_equal(transport_binding(owner->transport, binding, NULL), length);
+	return length;
+}
+
 static void test_exporter(void **state)
 {
 	for (size_t v = 0; v < COUNT_OF(versions); v++) {
@@ -158,8 +167,7 @@ static void test_exporter(void **state)
 		struct peer *peer = meet(&owner, set, versions[v]);
 		unsigned char ours[BINDING_MAX_BYTES], theirs[32];
 
-		assert_int_equal(
-		    transport_binding(owner.transport, BINDING_TLS_EXPORTER, ours), 32);
+		assert_int_equal(binding_of(&owner, BINDING_TLS_EXPORTER, ours), 32);
 		assert_int_equal(
 		    SSL_export_keying_material(peer->ssl, theirs, 32, "EXPORTER-Channel-Binding",
 			24, (const unsigned char *)"", 0, 1),
@@ -175,7 +183,7 @@ static void test_unique(void **state)
 	struct owner owner = { 0 };
 	struct peer *peer = meet(&owner, set, TLS1_2_VERSION);
 	unsigned char ours[BINDING_MAX_BYTES], theirs[64];
-	size_t length = transport_binding(owner.transport, BINDING_TLS_UNIQUE, ours);
+	size_t length = binding_of(&owner, BINDING_TLS_UNIQUE, ours);
 
 	assert_int_equal(length, 12);
 	assert_int_equal(SSL_get_finished(peer->ssl, theirs, sizeof(theirs)), 12);
@@ -185,7 +193,7 @@ static void test_unique(void **state)
 
 	owner = (struct owner){ 0 };
 	peer = meet(&owner, set, TLS1_3_VERSION);
-	length = transport_binding(owner.transport, BINDING_TLS_UNIQUE, ours);
+	length = binding_of(&owner, BINDING_TLS_UNIQUE, ours);
 	assert_int_equal(SSL_get_finished(peer->ssl, theirs, sizeof(theirs)), length);
 	assert_memory_equal(ours, theirs, length);
 	owner_close(&owner);
@@ -210,10 +218,9 @@ static void test_no_extended_secret(void **state)
 	SSL_set_connect_state(peer->ssl);
 	peer_puts(peer, "");
 	WAIT(owner.secured);
-	assert_int_equal(transport_binding(owner.transport, BINDING_TLS_EXPORTER, ours), 0);
-	assert_int_equal(transport_binding(owner.transport, BINDING_TLS_UNIQUE, ours), 0);
-	assert_int_equal(
-	    transport_binding(owner.transport, BINDING_TLS_SERVER_END_POINT, ours), 32);
+	assert_int_equal(binding_of(&owner, BINDING_TLS_EXPORTER, ours), 0);
+	assert_int_equal(binding_of(&owner, BINDING_TLS_UNIQUE, ours), 0);
+	assert_int_equal(binding_of(&owner, BINDING_TLS_SERVER_END_POINT, ours), 32);
 	owner_close(&owner);
 	peer_free(&peer);
 }
@@ -235,8 +242,7 @@ static void test_end_point(void **state)
 		struct owner owner = { 0 };
 		struct peer *peer = meet(&owner, with, TLS1_3_VERSION);
 		unsigned char ours[BINDING_MAX_BYTES], theirs[64];
-		size_t length =
-		    transport_binding(owner.transport, BINDING_TLS_SERVER_END_POINT, ours);
+		size_t length = binding_of(&owner, BINDING_TLS_SERVER_END_POINT, ours);
 		X509 *certificate = SSL_get1_peer_certificate(peer->ssl);
 		unsigned expected = 0;
 
@@ -261,9 +267,9 @@ static void test_no_binding_in_clear(void **state)
 	struct peer *peer = peer_new(&fd);
 
 	owner_open(&owner, fd, &wide_limits);
-	assert_int_equal(transport_binding(owner.transport, BINDING_TLS_EXPORTER, ours), 0);
+	assert_int_equal(binding_of(&owner, BINDING_TLS_EXPORTER, ours), 0);
 	transport_start_tls(owner.transport, set, NULL, NULL);
-	assert_int_equal(transport_binding(owner.transport, BINDING_TLS_EXPORTER, ours), 0);
+	assert_int_equal(binding_of(&owner, BINDING_TLS_EXPORTER, ours), 0);
 	assert_null(transport_tls_cipher(owner.transport));
 	assert_null(transport_server_name(owner.transport));
 	owner_close(&owner);
