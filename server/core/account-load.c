@@ -1,5 +1,6 @@
 /* account-load.c - what the database knows of an account comes into memory, by one pipelined round
- * of queries. What could not be had while somebody uses the account is asked for again. */
+ * of queries. A login has it done at once, a stanza in its turn. What could not be had while
+ * somebody uses the account is asked for again. */
 #include "core/account-private.h"
 
 #include "core/account.h"
@@ -7,12 +8,18 @@
 #include "core/roster.h"
 #include "loop/timer.h"
 
-/* Between two attempts to load what could not be loaded. */
+/* So many accounts are loaded at a time on account of stanzas, and so many may wait for that; what
+ * is for others is refused. */
+#define LOADS_MAX 100
+#define TURNS_MAX 5000
+/* Between two attempts to load what could not be loaded, and between portions of these. */
 #define STALE_MS 1000
+#define STALE_PORTION_MS 100
 
 /* Of this worker. */
 static _Thread_local struct {
 	size_t loading;
+	struct turns turns;
 	struct account_list stale;
 	struct timer *refresh; /* set while some are stale */
 } loads;
@@ -47,10 +54,12 @@ static void stale_refresh(void *state)
 	struct account *account;
 
 	(void)state;
-	while ((account = TAILQ_FIRST(&loads.stale)) != NULL) {
+	for (size_t i = 0; i < LOADS_MAX && (account = TAILQ_FIRST(&loads.stale)) != NULL; i++) {
 		account_set_fresh(account);
 		account_reload(account);
 	}
+	if (!TAILQ_EMPTY(&loads.stale))
+		timer_set(loads.refresh, STALE_PORTION_MS);
 }
 
 bool account_can_go_on(const struct account *account)
@@ -75,10 +84,25 @@ static void account_set_loaded(struct account *account)
 	}
 }
 
+bool account_is_loading(const struct account *account)
+{
+	return account->loads > 0 || account->turn.state == TURN_WAITS;
+}
+
+/* With the reference that its turn holds. */
+void account_leave_turn(struct account *account)
+{
+	if (account->turn.state == TURN_NONE)
+		return;
+	turns_end(&loads.turns, &account->turn);
+	account_unref(account);
+}
+
 /* The last query has answered: the account is known, or known not to exist. */
 static void account_loaded(struct account *account)
 {
 	loads.loading--;
+	account_leave_turn(account);
 	if (account->phase != ACCOUNT_GONE)
 		account_set_loaded(account);
 	account_tell_waiters(account);
@@ -125,7 +149,7 @@ static void module_loaded(const struct store_result *result, void *state)
 }
 
 /* All queries are queued before the first answers. */
-void account_load(struct account *account)
+static void account_load(struct account *account)
 {
 	struct arena *arena = arena_new(0);
 	struct account_key key = account_key_of(account, arena);
@@ -150,10 +174,33 @@ void account_load(struct account *account)
 	arena_free(&arena);
 }
 
+static void account_has_turn(struct turn *turn)
+{
+	account_load(CONTAINER_OF(turn, struct account, turn));
+}
+
+static void account_refuse(struct turn *turn)
+{
+	struct account *account = CONTAINER_OF(turn, struct account, turn);
+
+	account->phase = ACCOUNT_FAILED;
+	account_run_waiting(account);
+	account_unref(account);
+}
+
+void account_load_in_turn(struct account *account)
+{
+	account_ref(account);
+	account->phase = ACCOUNT_LOADING;
+	if (!turns_take(&loads.turns, &account->turn))
+		account_refuse(&account->turn);
+}
+
 void account_reload(struct account *account)
 {
 	if (account->loads > 0 || account->phase == ACCOUNT_GONE)
 		return;
+	account_leave_turn(account);
 	if (account->phase != ACCOUNT_READY)
 		account->phase = ACCOUNT_LOADING;
 	account_load(account);
@@ -173,6 +220,8 @@ void account_login(struct account *account, struct account_waiter *waiter)
 void loads_start(void)
 {
 	loads.loading = 0;
+	loads.turns = (struct turns){ LOADS_MAX, TURNS_MAX, account_has_turn, account_refuse };
+	turns_init(&loads.turns);
 	TAILQ_INIT(&loads.stale);
 	loads.refresh = timer_new(stale_refresh, NULL);
 }
@@ -184,5 +233,5 @@ void loads_stop(void)
 
 size_t accounts_busy(void)
 {
-	return loads.loading;
+	return loads.loading + loads.turns.waiting_count;
 }

@@ -16,8 +16,10 @@ void account_run_waiting(struct account *account);
 
 /* account-load.c */
 
-/* One pipelined round of queries, at once. */
-void account_load(struct account *account);
+/* Has it loaded when its turn comes. */
+void account_load_in_turn(struct account *account);
+/* Its turn has ended, or is given up. The caller must hold a reference. */
+void account_leave_turn(struct account *account);
 /* It is in use, and in memory as it was before some queries. */
 bool account_can_go_on(const struct account *account);
 /* It need not be loaded again by itself: it is being loaded, or ends. */

@@ -115,10 +115,9 @@ struct account *account_get(const struct jid *jid)
 
 	if (account == NULL)
 		account = account_new(jid);
-	else if (account->phase != ACCOUNT_FAILED || account->loads > 0)
+	else if (account->phase != ACCOUNT_FAILED || account_is_loading(account))
 		return account;
-	account->phase = ACCOUNT_LOADING;
-	account_load(account);
+	account_load_in_turn(account);
 	return account;
 }
 
@@ -306,6 +305,7 @@ void account_set_gone(struct account *account)
 		next = TAILQ_NEXT(session, sibling);
 		session_end(session, SESSION_NOT_AUTHORIZED);
 	}
+	account_leave_turn(account);
 	account->phase = ACCOUNT_GONE;
 	if (hash_get(cache.all, account->jid->text, jid_bare_length(account->jid)) == account)
 		hash_remove(cache.all, account->jid->text, jid_bare_length(account->jid));

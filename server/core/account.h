@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "core/module.h"
+#include "core/turns.h"
 
 struct roster;
 struct session;
@@ -18,7 +19,7 @@ struct stanza;
 struct task;
 
 enum account_phase {
-	ACCOUNT_LOADING, /* its queries are under way */
+	ACCOUNT_LOADING, /* its queries are under way, or wait their turn */
 	ACCOUNT_READY,
 	ACCOUNT_ABSENT, /* there is no such user */
 	ACCOUNT_FAILED, /* the database was away; loaded again when next asked for */
@@ -55,17 +56,21 @@ struct account {
 	struct delivery_list deliveries; /* on their way to sessions, with a row or to be kept */
 	struct roster *roster;
 	void **states;              /* of modules, by index */
+	struct turn turn;           /* to be loaded */
 	TAILQ_ENTRY(account) stale; /* while `is_stale` */
 	TAILQ_ENTRY(account) idle;  /* in the LRU, while `is_idle` */
 	bool is_idle;
 };
 
 /* The account of a bare JID (or of the bare part of a full one) of a served domain, on this worker,
- * which must be its home; makes it and starts loading if it is not in memory. Lent: ref it to keep
- * it past the end of the round. */
+ * which must be its home; makes it if it is not in memory, and has it loaded when its turn comes
+ * (turns.h); when too many wait it is one that could not be loaded. Lent: ref it to keep it past
+ * the end of the round. */
 struct account *account_get(const struct jid *jid);
 /* The same, only if it is in memory. */
 struct account *account_peek(const struct jid *jid);
+/* Whether it is being loaded, or about to be. */
+bool account_is_loading(const struct account *account);
 /* Runs `passed` with the task once the account is loaded and unblocked, in the order of arrival;
  * right now if it is and nobody waits. The task must have been made for this account; one that was
  * here before (task->arrival) gets its old place. An account that cannot be loaded fails its tasks
@@ -73,7 +78,7 @@ struct account *account_peek(const struct jid *jid);
 void account_queue(struct account *account, struct task *task, void (*passed)(struct task *));
 /* Tells the waiter when the account is loaded and as the database has it now: an account without
  * sessions, or one that was absent, is loaded again, for it may have changed. May be inside the
- * call. */
+ * call. Waits for no turn. */
 void account_login(struct account *account, struct account_waiter *waiter);
 /* Loads again what the database says: after a write that failed, or a change from outside. An
  * account with sessions goes on meanwhile with what it has; if the database does not answer, it is

@@ -7,6 +7,7 @@
 #include "core/account.h"
 #include "core/config.h"
 #include "core/delivery.h"
+#include "core/presence.h"
 #include "core/router.h"
 #include "core/session.h"
 #include "core/task.h"
@@ -67,6 +68,7 @@ void home_start(struct config *config)
 	last_id = 0;
 	accounts_start();
 	router_start();
+	presence_start();
 	deliveries_start();
 }
 
@@ -107,7 +109,8 @@ void home_stop(void)
 
 size_t home_busy(void)
 {
-	return tasks_count() + home_sessions() + accounts_busy() + deliveries_count();
+	return tasks_count() + home_sessions() + accounts_busy() + probes_waiting() +
+	       deliveries_count();
 }
 
 size_t home_sessions(void)

@@ -140,8 +140,14 @@ void presence_deliver(struct task *task)
 
 /* ---- at an account without ---- */
 
+/* So many rosters are asked at a time on account of probes, and so many probes may wait for that:
+ * as many as a crowd of logins sends to contacts that are away. The next get no answer. */
+#define LOOKUPS_MAX 100
+#define PROBES_MAX 50000
+
 /* A probe that waits for its roster row. */
 struct probe {
+	struct turn turn;
 	struct jid *asked;
 	struct stanza *stanza; /* referenced */
 };
@@ -151,17 +157,40 @@ static const struct statement subscription_select = STATEMENT(
 
 static store_done subscription_loaded;
 
-static void probe_look_up(const struct jid *asked, const struct stanza *stanza)
+static _Thread_local struct turns lookups;
+
+static void probe_free(struct probe *probe)
 {
-	struct probe *probe = mem_alloc(sizeof *probe);
+	jid_free(&probe->asked);
+	stanza_unref(&probe->stanza);
+	mem_free(probe);
+}
+
+static void probe_refuse(struct turn *turn)
+{
+	probe_free(CONTAINER_OF(turn, struct probe, turn));
+}
+
+static void probe_look_up(struct turn *turn)
+{
+	struct probe *probe = CONTAINER_OF(turn, struct probe, turn);
 	struct arena *arena = arena_new(0);
-	struct account_key key = { jid_domain(arena, asked), jid_node(arena, asked) };
+	struct account_key key = { jid_domain(arena, probe->asked), jid_node(arena, probe->asked) };
+
+	store_run(&subscription_select,
+	    PARAMS(key, jid_bare_text(arena, stanza_from(probe->stanza))), subscription_loaded,
+	    probe);
+	arena_free(&arena);
+}
+
+static void probe_wait(const struct jid *asked, const struct stanza *stanza)
+{
+	struct probe *probe = mem_alloc_zero(sizeof *probe);
 
 	probe->asked = jid_copy_heap(asked);
 	probe->stanza = stanza_ref(stanza);
-	store_run(&subscription_select, PARAMS(key, jid_bare_text(arena, stanza_from(stanza))),
-	    subscription_loaded, probe);
-	arena_free(&arena);
+	if (!turns_take(&lookups, &probe->turn))
+		probe_free(probe);
 }
 
 /* Whether memory knows enough of the account to answer. */
@@ -178,6 +207,7 @@ static void subscription_loaded(const struct store_result *result, void *state)
 	const struct account *account = account_peek(probe->asked);
 	const char *subscription;
 
+	turns_end(&lookups, &probe->turn);
 	if (account_is_known(account)) {
 		probe_answer(account, probe->asked, probe->stanza);
 	} else if (store_rc(result) == RC_OK) {
@@ -187,9 +217,7 @@ static void subscription_loaded(const struct store_result *result, void *state)
 		else
 			probe_reply(probe->stanza, probe->asked, PRESENCE_UNSUBSCRIBED);
 	}
-	jid_free(&probe->asked);
-	stanza_unref(&probe->stanza);
-	mem_free(probe);
+	probe_free(probe);
 }
 
 void presence_deliver_absent(const struct stanza *presence, const struct jid *to)
@@ -201,5 +229,16 @@ void presence_deliver_absent(const struct stanza *presence, const struct jid *to
 	if (account_is_known(account))
 		probe_answer(account, to, presence);
 	else
-		probe_look_up(to, presence);
+		probe_wait(to, presence);
+}
+
+void presence_start(void)
+{
+	lookups = (struct turns){ LOOKUPS_MAX, PROBES_MAX, probe_look_up, probe_refuse };
+	turns_init(&lookups);
+}
+
+size_t probes_waiting(void)
+{
+	return turns_count(&lookups);
 }

@@ -3,6 +3,7 @@
 #define GODWIT_CORE_PRESENCE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct account;
 struct jid;
@@ -28,5 +29,9 @@ bool presence_is_shared(const struct session *session, const struct jid *jid);
 /* The presence of all available sessions of an account to one contact; or that they are gone. */
 void presence_show(struct account *account, const struct jid *contact);
 void presence_hide(struct account *account, const struct jid *contact);
+
+/* Called by home.c. */
+void presence_start(void);
+size_t probes_waiting(void);
 
 #endif

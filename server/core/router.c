@@ -114,7 +114,7 @@ static void account_arrive(
 
 	if (stanza_kind(stanza) == STANZA_PRESENCE && !presence_is_subscription(stanza)) {
 		account = account_peek(to);
-		if (account == NULL || (account->session_count == 0 && account->loads == 0)) {
+		if (account == NULL || (account->session_count == 0 && !account_is_loading(account))) {
 			presence_deliver_absent(stanza, to);
 			return;
 		}
