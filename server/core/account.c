@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "core/account-private.h"
+#include "core/backlog-private.h"
 #include "core/config.h"
 #include "core/home.h"
 #include "core/loader.h"
@@ -36,6 +37,7 @@ static struct account *account_new(const struct jid *jid)
 	TAILQ_INIT(&account->waiting);
 	STAILQ_INIT(&account->waiters);
 	TAILQ_INIT(&account->deliveries);
+	SLIST_INIT(&account->backlogs);
 	account->states = mem_alloc_zero((loader_count() + 1) * sizeof *account->states);
 	hash_put(cache.all, account->jid->text, jid_bare_length(account->jid), account);
 	return account;
@@ -62,6 +64,7 @@ static void account_free(struct account *account)
 		cache.idle_count--;
 	}
 	account_free_states(account);
+	backlogs_free(account);
 	roster_free(&account->roster);
 	mem_free(account->states);
 	jid_free(&account->jid);

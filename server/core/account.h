@@ -13,6 +13,7 @@
 #include "core/module.h"
 #include "core/turns.h"
 
+struct backlog;
 struct roster;
 struct session;
 struct stanza;
@@ -36,6 +37,7 @@ TAILQ_HEAD(task_queue, task);
 STAILQ_HEAD(account_waiters, account_waiter);
 TAILQ_HEAD(session_list, session);
 TAILQ_HEAD(delivery_list, delivery);
+SLIST_HEAD(backlog_list, backlog);
 
 struct account {
 	struct jid *jid; /* bare */
@@ -54,6 +56,7 @@ struct account {
 	struct task_queue waiting;       /* until loaded and unblocked */
 	struct account_waiters waiters;  /* for a login */
 	struct delivery_list deliveries; /* on their way to sessions, with a row or to be kept */
+	struct backlog_list backlogs;    /* what modules keep for it; made when needed */
 	struct roster *roster;
 	void **states;              /* of modules, by index */
 	struct turn turn;           /* to be loaded */
@@ -84,6 +87,9 @@ void account_login(struct account *account, struct account_waiter *waiter);
  * account with sessions goes on meanwhile with what it has; if the database does not answer, it is
  * asked again until it does. */
 void account_reload(struct account *account);
+/* Holds back what others send to this account, in order, until account_unblock(). Nests. */
+void account_block(struct account *account);
+void account_unblock(struct account *account);
 /* Marks it deleted: sessions end, waiting tasks run and find it gone. */
 void account_set_gone(struct account *account);
 /* Called by session.c. */

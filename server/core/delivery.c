@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "core/account.h"
+#include "core/backlog-private.h"
 #include "core/config.h"
 #include "core/home.h"
 #include "core/hooks.h"
@@ -227,7 +228,7 @@ void delivery_kept(struct session *session, const struct stanza *stanza, int64_t
 	delivery_to(delivery, session);
 }
 
-bool account_is_delivering(const struct account *account, int64_t message_id)
+bool delivery_is_under_way(const struct account *account, int64_t message_id)
 {
 	const struct delivery *delivery;
 
@@ -239,13 +240,6 @@ bool account_is_delivering(const struct account *account, int64_t message_id)
 
 /* ---- what clients say ---- */
 
-static void delivery_forget_row(const struct delivery *delivery)
-{
-	for (const struct module *const *module = server_modules(); *module != NULL; module++)
-		if ((*module)->message_delivered != NULL)
-			(*module)->message_delivered(delivery->account, delivery->message_id);
-}
-
 void delivery_confirmed(struct delivery *delivery)
 {
 	delivery->outstanding--;
@@ -255,7 +249,7 @@ void delivery_confirmed(struct delivery *delivery)
 		receipt_release(&delivery->receipt);
 		/* A row that is being written is deleted after: statements keep their order. */
 		if (delivery->kept || delivery->keeping)
-			delivery_forget_row(delivery);
+			backlogs_delivered(delivery->account, delivery->message_id);
 	}
 	if (delivery->outstanding == 0 && !delivery->keeping)
 		delivery_free(delivery);
@@ -278,9 +272,7 @@ static void delivery_wait(struct delivery *delivery)
 	struct account *account = account_ref(delivery->account);
 
 	delivery_free(delivery);
-	for (const struct module *const *module = server_modules(); *module != NULL; module++)
-		if ((*module)->message_waiting != NULL)
-			(*module)->message_waiting(account);
+	backlogs_lost(account);
 	account_unref(account);
 }
 

@@ -6,6 +6,7 @@
 #ifndef GODWIT_CORE_DELIVERY_H
 #define GODWIT_CORE_DELIVERY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ struct task;
 void delivery_message(struct task *task);
 /* A message that is kept already under `message_id`, to one session. */
 void delivery_kept(struct session *session, const struct stanza *stanza, int64_t message_id);
+/* Whether what is kept under that number is on its way to one of the account's sessions. */
+bool delivery_is_under_way(const struct account *account, int64_t message_id);
 /* From c2s. */
 void delivery_confirmed(struct delivery *delivery);
 void delivery_lost(struct delivery *delivery);

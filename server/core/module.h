@@ -25,6 +25,7 @@
 #include "xmpp/ns.h"
 #include "xmpp/stanza.h"
 #include "store/store.h"
+#include "core/backlog.h"
 #include "core/keys.h"
 
 struct account;
@@ -130,15 +131,10 @@ void account_set_state(struct account *account, const struct module *module, voi
  * 2.1.2.5): `from`: it may see our presence; `to`: we see theirs. The account itself always may. */
 bool account_shows_presence_to(const struct account *account, const struct jid *contact);
 bool account_sees_presence_of(const struct account *account, const struct jid *contact);
-/* Holds back what others send to this account, in order, until account_unblock(). Nests. */
-void account_block(struct account *account);
-void account_unblock(struct account *account);
 /* References keep an account in memory; it may have been deleted meanwhile (account_is_gone). */
 struct account *account_ref(struct account *account);
 void account_unref(struct account *account);
 bool account_is_gone(const struct account *account);
-/* Whether a kept message of this number is on its way to one of the account's sessions. */
-bool account_is_delivering(const struct account *account, int64_t message_id);
 
 /* ---- sessions ---- */
 
@@ -156,9 +152,6 @@ int session_priority(const struct session *session);
 const struct stanza *session_presence(const struct session *session);
 /* Sends a stanza to this client; `to` NULL: the stanza's own. */
 void session_send(struct session *session, const struct stanza *stanza, const struct jid *to);
-/* Sends a kept message of the account; .message_delivered tells when the client has it, else it stays
- * kept. */
-void session_send_kept(struct session *session, const struct stanza *stanza, int64_t message_id);
 /* The session of that resource, or NULL. */
 struct session *account_find_session(const struct account *account, const char *resource);
 /* Whether it asked for the roster (RFC 6121 section 2.2). */
@@ -215,6 +208,8 @@ struct module {
 	const struct statement *account_load;
 	void (*account_loaded)(struct account *account, const struct store_result *rows);
 	void (*account_free)(void *state);
+	/* Stanzas that it keeps for who is not there, which the core is to deliver (backlog.h). */
+	const struct backlog_source *backlog;
 
 	/* A session has sent initial presence; its own broadcast went out already. */
 	void (*session_available)(struct session *session);
@@ -225,10 +220,6 @@ struct module {
 	/* Whether the account keeps its presence from this JID whatever the roster says (a block list).
 	 * Asked for each receiver of a broadcast and of account_show_to(); any module's yes suffices. */
 	bool (*hides_presence)(const struct account *account, const struct jid *contact);
-	/* A kept message has reached a client: forget it. */
-	void (*message_delivered)(struct account *account, int64_t message_id);
-	/* The session that had a kept message is gone, without having confirmed it. */
-	void (*message_waiting)(struct account *account);
 	/* Adds to the answer of disco#info for the domain (forms, identities); `task` is the request, or
 	 * NULL when the capabilities of the server (XEP-0115) are computed. Elements in `arena`. */
 	void (*disco)(struct task *task, struct arena *arena, const char *domain, struct element *query);

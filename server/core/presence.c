@@ -4,6 +4,7 @@
 #include "core/presence.h"
 
 #include "core/account.h"
+#include "core/backlog-private.h"
 #include "core/presence-private.h"
 #include "core/roster.h"
 #include "core/router.h"
@@ -107,6 +108,8 @@ static void tell_modules(struct session *session, bool initial)
 	for (const struct module *const *module = server_modules(); *module != NULL; module++)
 		if (reaches && (*module)->session_reachable != NULL)
 			(*module)->session_reachable(session);
+	if (reaches)
+		backlogs_session_reachable(session);
 }
 
 static void presence_available(struct session *session, const struct stanza *presence)

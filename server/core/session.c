@@ -6,8 +6,8 @@
 #include "base/crypto.h"
 #include "base/hash.h"
 #include "core/account.h"
+#include "core/backlog-private.h"
 #include "core/config.h"
-#include "core/delivery.h"
 #include "core/home.h"
 #include "core/hooks.h"
 #include "core/presence.h"
@@ -85,6 +85,7 @@ void session_leave(struct session *session)
 	for (const struct module *const *module = server_modules(); *module != NULL; module++)
 		if ((*module)->session_ended != NULL)
 			(*module)->session_ended(session);
+	backlogs_session_ended(session);
 	session->left = true;
 	account_drop_session(session->account, session);
 }
@@ -212,11 +213,6 @@ void session_send_delivery(struct session *session, const struct stanza *stanza,
 	ASSERT(!session->left || delivery == NULL);
 	if (!session->left)
 		session->events->send(session->state, stanza, to, delivery);
-}
-
-void session_send_kept(struct session *session, const struct stanza *stanza, int64_t message_id)
-{
-	delivery_kept(session, stanza, message_id);
 }
 
 /* ---- what modules see ---- */

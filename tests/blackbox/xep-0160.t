@@ -298,6 +298,26 @@ def _():
         expect_rows(juliet, 3)
 
 
+@test("XEP-0160 2: a full mailbox that is being emptied takes live messages, up to twice its size")
+def _():
+    with Server(workers=1, settings="offline { max_messages = 120 }") as server:
+        romeo, juliet = server.accounts([("romeo", None), ("juliet", None)])
+        r = sender(romeo)
+        kept(r, juliet, 120)
+        j = silent(juliet)
+        expect_numbers(j, 100)
+        r.numbered(juliet, 121, first=120)
+        if r.errors() != ["m240"]:
+            raise Failure(f"errors: {r.errors()}")
+        j.send(f"<a xmlns='{NS.sm}' h='{j.handled}'/>")
+        for first in (100, 200):
+            wanted = min(100, 240 - first)
+            if bodies(j, wanted) != [str(number) for number in range(first, first + wanted)]:
+                raise Failure("not in order")
+            j.send(f"<a xmlns='{NS.sm}' h='{j.handled}'/>")
+        wait_rows(juliet, r, 0)
+
+
 @test("XEP-0160 2: the limit of bytes, at the edge and one beyond")
 def _():
     with Server(workers=1, settings="offline { max_bytes = 2000 }") as server:
