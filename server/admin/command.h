@@ -11,8 +11,8 @@
 
 #include "loop/worker.h"
 
-/* What only the process knows and can do. Lent for the life of the process; members may be NULL where
- * no server runs. */
+/* What only the process knows and can do. Lent for its life; members may be NULL where no server
+ * runs. */
 struct command_host {
 	/* Has the main thread reload the configuration (reload.h); stops the server. */
 	void (*reload)(void);

@@ -1,0 +1,193 @@
+/* c2s-stanzas.c - between a stream and a session: stanzas there and back, and what is told of their
+ * fate. */
+#include "c2s/c2s-private.h"
+#include "core/delivery.h"
+#include "core/receipt.h"
+#include "core/session.h"
+#include "net/transport.h"
+#include "stream/stream.h"
+
+/* So many iqs of a client are at work at a time: of each that comes back from the database there
+ * may be a large answer, and all of them shall fit between the soft and the hard bound of what a
+ * client leaves unread. */
+#define REQUESTS_MAX 32
+
+/* ---- from the client ---- */
+
+/* RFC 6120 section 8.1.2.1: a client may leave `from` out, or say its own address. */
+static bool from_is_own(struct arena *arena, const struct element *element, const struct jid *own)
+{
+	const char *text = element_attribute(element, "from");
+	const struct jid *from;
+
+	if (text == NULL)
+		return true;
+	from = jid_parse(arena, text);
+	return from != NULL && jid_equal_bare(from, own) &&
+	       (jid_is_bare(from) || jid_equal(from, own));
+}
+
+static enum stanza_type error_type_of(const struct element *element)
+{
+	if (text_equal(element_name(element), "iq"))
+		return IQ_TYPE_ERROR;
+	return text_equal(element_name(element), "presence") ? PRESENCE_ERROR : MESSAGE_ERROR;
+}
+
+/* A stanza that is none: bad address, bad iq. Nothing is sent in answer to an error or a result.
+ * The error comes from whom it was for, if that is an address, and an iq's always has an id (RFC
+ * 6120 section 8.3.1). */
+static void c2s_refuse(
+    struct c2s *c2s, struct arena *arena, const struct element *element, enum rc rc)
+{
+	const char *type = element_attribute(element, "type");
+	const char *id = element_attribute(element, "id");
+	const char *to = element_attribute(element, "to");
+	struct stanza *error;
+
+	if (text_equal(type, "error") || text_equal(type, "result"))
+		return;
+	if (id == NULL && error_type_of(element) == IQ_TYPE_ERROR)
+		id = "";
+	error = stanza_new(error_type_of(element), to == NULL ? NULL : jid_parse(arena, to),
+	    c2s->session->jid, id);
+	element_add(stanza_element(error), stanza_error_element(stanza_arena(error), rc, NULL));
+	stream_send(c2s->stream, error, NULL, NULL);
+	stanza_unref(&error);
+}
+
+static void c2s_settled(void *state, uint32_t sequence)
+{
+	struct c2s *c2s = state;
+
+	if (c2s->stream != NULL)
+		stream_settled(c2s->stream, sequence);
+	c2s_unref(c2s);
+}
+
+static void c2s_request_settled(void *state, uint32_t sequence)
+{
+	struct c2s *c2s = state;
+
+	c2s->requests--;
+	if (c2s->stream != NULL && c2s->requests == REQUESTS_MAX / 2)
+		stream_resume(c2s->stream);
+	c2s_settled(c2s, sequence);
+}
+
+/* Tells when a stanza has been dealt with: a client that acknowledges, and of every request us. */
+static struct receipt *c2s_receipt(struct c2s *c2s, const struct stanza *stanza, uint32_t sequence)
+{
+	bool is_request = stanza != NULL && stanza_is_request(stanza);
+
+	if (sequence == 0 && !is_request)
+		return NULL;
+	c2s->references++;
+	if (!is_request)
+		return receipt_new(c2s_settled, c2s, sequence);
+	c2s->requests++;
+	if (c2s->requests == REQUESTS_MAX)
+		stream_pause(c2s->stream);
+	return receipt_new(c2s_request_settled, c2s, sequence);
+}
+
+void c2s_stanza(void *state, struct arena *arena, struct element *element, uint32_t sequence)
+{
+	struct c2s *c2s = state;
+	struct receipt *receipt;
+	struct stanza *stanza;
+	enum rc rc;
+
+	if (c2s->session == NULL || c2s->session->left) {
+		arena_free(&arena);
+		return;
+	}
+	if (!from_is_own(arena, element, c2s->session->jid)) {
+		stream_fail(c2s->stream, STREAM_INVALID_FROM, NULL);
+		arena_free(&arena);
+		return;
+	}
+	stanza = stanza_from_element(arena, element, c2s->session->jid, NULL, &rc);
+	receipt = c2s_receipt(c2s, stanza, sequence);
+	if (stanza != NULL) {
+		session_receive(c2s->session, stanza, receipt);
+		stanza_unref(&stanza);
+	} else {
+		if (rc == RC_FEATURE_NOT_IMPLEMENTED)
+			stream_fail(c2s->stream, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
+		else
+			c2s_refuse(c2s, arena, element, rc);
+		arena_free(&arena);
+	}
+	receipt_release(&receipt);
+}
+
+void c2s_delivered(void *state, void *token)
+{
+	(void)state;
+	delivery_confirmed(token);
+}
+
+/* The connection is gone with this in hand. First the session leaves, so that it is not chosen
+ * again. */
+void c2s_lost(void *state, void *token)
+{
+	struct c2s *c2s = state;
+
+	if (c2s->session != NULL)
+		session_leave(c2s->session);
+	delivery_lost(token);
+}
+
+/* ---- what the session asks for ---- */
+
+static void c2s_send(
+    void *state, const struct stanza *stanza, const struct jid *to, struct delivery *delivery)
+{
+	struct c2s *c2s = state;
+
+	stream_send(c2s->stream, stanza, to, delivery);
+}
+
+static void c2s_end(void *state, enum session_end end)
+{
+	static const enum stream_error errors[] = {
+		[SESSION_REPLACED] = STREAM_CONFLICT,
+		[SESSION_KICKED] = STREAM_POLICY_VIOLATION,
+		[SESSION_SHUTDOWN] = STREAM_SYSTEM_SHUTDOWN,
+		[SESSION_HOST_GONE] = STREAM_HOST_GONE,
+		[SESSION_NOT_AUTHORIZED] = STREAM_NOT_AUTHORIZED,
+	};
+	struct c2s *c2s = state;
+
+	stream_fail(c2s->stream, errors[end], NULL);
+}
+
+static bool c2s_acknowledges(void *state)
+{
+	struct c2s *c2s = state;
+
+	return stream_has_sm(c2s->stream);
+}
+
+static const char *c2s_peer(void *state)
+{
+	struct c2s *c2s = state;
+
+	return transport_peer(stream_transport(c2s->stream));
+}
+
+static const char *c2s_tls(void *state)
+{
+	struct c2s *c2s = state;
+
+	return transport_tls_version(stream_transport(c2s->stream));
+}
+
+const struct session_events c2s_session_events = {
+	.send = c2s_send,
+	.end = c2s_end,
+	.acknowledges = c2s_acknowledges,
+	.peer = c2s_peer,
+	.tls = c2s_tls,
+};
