@@ -84,9 +84,16 @@ struct stream {
 	bool peer_ended;  /* after what is waiting comes the end */
 	bool admitted_told;
 	bool detached;
-	bool is_restless; /* in the list of rest.c */
+	bool is_restless; /* in a list of rest.c, that of strangers or that of users */
+	bool is_restless_stranger;
 	char id[];
 };
+
+/* Nobody is logged in yet. */
+static inline bool is_stranger(const struct stream *stream)
+{
+	return stream->login != NULL && stream->login->username == NULL;
+}
 
 /* ---- stream.c */
 
@@ -168,7 +175,7 @@ void acks_check_bounds(struct stream *stream);
 /* ---- rest.c */
 
 /* Bytes were parsed: the parser is given back when no more follow for a second or two, or when
- * hundreds of others stirred after it. */
+ * hundreds of others stirred after it (dozens, before login). */
 void rest_note(struct stream *stream);
 void rest_forget(struct stream *stream);
 

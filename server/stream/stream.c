@@ -130,9 +130,8 @@ static void waiting_handle(struct stream *stream)
 
 static const struct xml_limits *limits_now(const struct stream *stream)
 {
-	bool before = stream->login != NULL && stream->login->username == NULL;
-
-	return before ? &stream->settings->before_login : &stream->settings->after_login;
+	return is_stranger(stream) ? &stream->settings->before_login
+	                           : &stream->settings->after_login;
 }
 
 static void parser_opened(void *state, const struct element *header)

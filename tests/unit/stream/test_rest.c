@@ -57,29 +57,64 @@ static void test_busy(void **state)
 	party_close(&party);
 }
 
-/* Of very many the oldest goes to rest at once. */
-static void test_crowd(void **state)
+static void party_leave(struct party *party)
 {
-	enum { CROWD = 257 };
+	stream_free(&party->stream);
+	peer_free(&party->peer);
+	text_free(&party->told);
+}
+
+static void party_come(struct party *party, const struct party *like)
+{
+	*party = *like;
+	party->told = (struct text){ 0 };
+	party_open(party);
+}
+
+/* Of many who are not logged in the oldest goes to rest at once, and goes on where it was, unless
+ * it is in the midst of something. Who is logged in is not disturbed by them. */
+static void test_strangers(void **state)
+{
+	enum { CROWD = 34 };
 	static struct party crowd[CROWD];
 	struct party party;
 
-	party_prepare(&party);
+	party_open_bound(&party);
 	for (size_t i = 0; i < CROWD; i++) {
-		crowd[i] = party;
-		party_open(&crowd[i]);
-		peer_puts(crowd[i].peer, OPEN);
+		party_come(&crowd[i], &party);
+		peer_puts(crowd[i].peer, i == 0 ? OPEN "<au" : OPEN);
 		WAIT(crowd[i].stream->is_restless);
 	}
-	assert_false(crowd[0].stream->is_restless);
-	assert_true(crowd[1].stream->is_restless);
-	party_say(&crowd[0], "<presence/>");
-	party_heard_part(&crowd[0], ERROR("not-authorized"));
+	assert_true(crowd[0].stream->is_restless);
+	assert_false(crowd[1].stream->is_restless);
+	assert_true(crowd[2].stream->is_restless);
+	assert_true(party.stream->is_restless);
+	party_say(&crowd[1], "<presence/>");
+	party_heard_part(&crowd[1], ERROR("not-authorized"));
+	for (size_t i = 0; i < CROWD; i++)
+		party_leave(&crowd[i]);
+	party_close(&party);
+}
+
+/* Of very many who are, too. */
+static void test_crowd(void **state)
+{
+	enum { CROWD = 256 };
+	static struct party crowd[CROWD];
+	struct party party;
+
+	party_open_bound(&party);
 	for (size_t i = 0; i < CROWD; i++) {
-		stream_free(&crowd[i].stream);
-		peer_free(&crowd[i].peer);
-		text_free(&crowd[i].told);
+		assert_true(party.stream->is_restless);
+		party_come(&crowd[i], &party);
+		party_log_in(&crowd[i]);
 	}
+	assert_false(party.stream->is_restless);
+	assert_true(crowd[0].stream->is_restless);
+	party_say(&party, "<presence/>");
+	party_told(&party, "stanza 0 <presence xmlns='jabber:client'/>\n");
+	for (size_t i = 0; i < CROWD; i++)
+		party_leave(&crowd[i]);
 	party_close(&party);
 }
 
@@ -88,6 +123,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_crowd),
 	};
 
