@@ -41,8 +41,10 @@ void account_set_fresh(struct account *account)
 	TAILQ_REMOVE(&loads.stale, account, stale);
 }
 
-static void account_set_stale(struct account *account)
+void account_set_stale(struct account *account)
 {
+	if (account->is_stale || account->phase == ACCOUNT_GONE)
+		return;
 	account->is_stale = true;
 	TAILQ_INSERT_TAIL(&loads.stale, account, stale);
 	if (!timer_is_set(loads.refresh))

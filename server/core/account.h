@@ -87,6 +87,8 @@ void account_login(struct account *account, struct account_waiter *waiter);
  * account with sessions goes on meanwhile with what it has; if the database does not answer, it is
  * asked again until it does. */
 void account_reload(struct account *account);
+/* The same, in a second: for what could not be read. */
+void account_set_stale(struct account *account);
 /* Holds back what others send to this account, in order, until account_unblock(). Nests. */
 void account_block(struct account *account);
 void account_unblock(struct account *account);

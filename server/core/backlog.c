@@ -205,6 +205,13 @@ static bool page_send(struct flush *flush, const struct store_result *rows)
 	return row == store_rows(rows) && row < PAGE_ROWS;
 }
 
+/* The rows are still there, and found when the account is loaded again. */
+static void flush_fail(struct flush *flush)
+{
+	account_set_stale(flush->account);
+	flush_end(flush);
+}
+
 static void page_read(const struct store_result *result, void *state)
 {
 	struct flush *flush = state;
@@ -212,7 +219,7 @@ static void page_read(const struct store_result *result, void *state)
 
 	flush->pause = NULL;
 	if (store_rc(result) != RC_OK)
-		flush_end(flush);
+		flush_fail(flush);
 	else if (page_send(flush, result))
 		flush_over(flush);
 	else if (flush->outstanding > 0 && flush_session(flush) != NULL)

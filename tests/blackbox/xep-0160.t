@@ -275,6 +275,25 @@ def _(romeo, juliet):
     wait_rows(juliet, r, 0)
 
 
+@two_users("XEP-0160 2: what cannot be read goes on by itself when it can, and live ones meanwhile")
+def _(server, romeo, juliet):
+    r = sender(romeo)
+    kept(r, juliet, 150)
+    j = silent(juliet)
+    expect_numbers(j, 100)
+    server.sql("ALTER TABLE offline_messages RENAME TO away")
+    j.send(f"<a xmlns='{NS.sm}' h='{j.handled}'/>")
+    j.sync()
+    r.message(juliet.jid, "live")
+    if bodies(j, 1) != ["live"]:
+        raise Failure("not the live one")
+    server.sql("ALTER TABLE away RENAME TO offline_messages")
+    if bodies(j, 50) != [str(number) for number in range(100, 150)]:
+        raise Failure("not the rest")
+    j.send(f"<a xmlns='{NS.sm}' h='{j.handled}'/>")
+    wait_rows(juliet, r, 0)
+
+
 # -- limits --
 
 @test("XEP-0160 2: a full mailbox refuses, and the sender is told; once emptied it takes again")
