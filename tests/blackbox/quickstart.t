@@ -31,9 +31,9 @@ def build_house():
 
 
 def free_port():
-    """A port with another free one above it, below those that the kernel gives to connections."""
+    """A port with another free one above it, below those that tests/postgres and the kernel choose."""
     while True:
-        port = random.randrange(10000, 32000)
+        port = random.randrange(10000, 19998)
         try:
             for number in (port, port + 1):
                 with socket.socket() as one:
@@ -44,14 +44,14 @@ def free_port():
 
 
 class Quickstart:
-    """One run, up to the last line of what it says."""
+    """One run, up to the last line of what it says, or to its end if that comes first."""
 
-    def __init__(self, *options, port):
+    def __init__(self, *options, port, environment=()):
         self.port = port
         self.began = time.monotonic()
         self.process = subprocess.Popen(["./quickstart", "--port", str(port), *options], cwd=HOUSE,
                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                        start_new_session=True)
+                                        start_new_session=True, env={**os.environ, **dict(environment)})
         self.said = ""
         for line in self.process.stdout:
             self.said += line
@@ -63,6 +63,8 @@ class Quickstart:
         return dict(re.findall(r"(?m)^ +(\S+@\S+) +password (\S+)$", self.said))
 
     def login(self, jid, direct=False):
+        if "Ctrl-C stops it" not in self.said:
+            raise Failure(f"it did not start: {self.said}")
         username, domain = jid.split("@")
         trust = [os.path.join(HERE, domain + ".crt")]
         client = Client(self.port + direct, name=username, domain=domain,
@@ -111,6 +113,16 @@ def _():
         raise Failure(f"the second start took {second.took:.1f} s")
     second.login("alice@localhost").end()
     second.interrupt()
+
+
+@test("Ctrl-C ends it cleanly, however late the shell is to notice")
+def _():
+    slow = os.path.join(HOUSE, "slow")
+    with open(slow, "w", encoding="utf-8") as file:
+        file.write('kill() { builtin kill "$@"; set -- $?; sleep 0.5; return $1; }\n')
+    run = Quickstart(port=free_port(), environment={"BASH_ENV": slow})
+    run.login("alice@localhost").end()
+    run.interrupt()
 
 
 @test("--domain serves another one, beside the accounts of the first", timeout=60)
