@@ -1,4 +1,4 @@
-/* user.c - the rows of table users, and the thread that turns passwords into keys. */
+/* user.c - the rows of table users; passwords become keys in the thread for chores. */
 #include "core/user.h"
 
 #include "base/crypto.h"
@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "core/home.h"
 #include "core/module.h"
+#include "loop/chore.h"
 #include "loop/worker.h"
 
 static const struct statement credentials_select =
@@ -45,40 +46,27 @@ static const struct statement secret_select =
     STATEMENT("SELECT value FROM secrets WHERE name = 'fake_salts'");
 
 #define SECRET_BYTES 32
+/* New passwords take turns with those of each address that logs in (stream/trial.c). */
+#define ENROLMENT_PARTY 0
 
 /* A password on its way to becoming keys in a row. */
 struct enrolment {
-	struct mail mail;
+	struct chore chore;
 	struct arena *arena;
-	struct worker *asker;
 	struct account_key key;
-	char *password; /* prepared; NULL: refused */
+	char *password; /* prepared */
 	unsigned iterations;
 	const char *sha1, *sha256;
 	const struct statement *statement;
+	enum rc rc; /* of the refusal */
+	const char *refusal;
 	store_done *on_done;
 	void *state;
 };
 
-static struct worker *deriver;
-
-static void enrolment_derive(struct mail *mail);
-static void enrolment_write(struct mail *mail);
-
-void users_start(void)
-{
-	deriver = worker_new(homes_count() > 0 ? (unsigned)homes_count() : 0);
-	worker_start(deriver, NULL, NULL, NULL);
-}
-
-void users_stop(void)
-{
-	if (deriver == NULL)
-		return;
-	worker_stop(deriver);
-	worker_join(deriver);
-	worker_free(&deriver);
-}
+static void enrolment_refused(struct mail *mail);
+static void enrolment_derive(struct chore *chore);
+static void enrolment_write(struct chore *chore);
 
 static const char *keys_text(struct enrolment *enrolment, enum digest digest)
 {
@@ -91,20 +79,14 @@ static const char *keys_text(struct enrolment *enrolment, enum digest digest)
 	return text;
 }
 
-static void enrolment_derive_keys(struct enrolment *enrolment)
+/* In the thread for chores. */
+static void enrolment_derive(struct chore *chore)
 {
+	struct enrolment *enrolment = CONTAINER_OF(chore, struct enrolment, chore);
+
 	enrolment->sha1 = keys_text(enrolment, DIGEST_SHA1);
 	enrolment->sha256 = keys_text(enrolment, DIGEST_SHA256);
 	crypto_wipe(enrolment->password, strlen(enrolment->password));
-}
-
-/* On the deriving thread. */
-static void enrolment_derive(struct mail *mail)
-{
-	struct enrolment *enrolment = CONTAINER_OF(mail, struct enrolment, mail);
-
-	enrolment_derive_keys(enrolment);
-	worker_post(enrolment->asker, &enrolment->mail, enrolment_write);
 }
 
 static void enrolment_written(const struct store_result *result, void *state)
@@ -121,23 +103,35 @@ static void enrolment_written(const struct store_result *result, void *state)
 }
 
 /* Back on the asking worker. */
-static void enrolment_write(struct mail *mail)
+static void enrolment_write(struct chore *chore)
 {
-	struct enrolment *enrolment = CONTAINER_OF(mail, struct enrolment, mail);
+	struct enrolment *enrolment = CONTAINER_OF(chore, struct enrolment, chore);
 
-	if (enrolment->password == NULL) {
-		store_refuse(RC_NOT_ACCEPTABLE, "the password is empty or has forbidden characters",
-		    enrolment->on_done, enrolment->state);
-		arena_free(&enrolment->arena);
-	} else if (enrolment->statement == &user_insert) {
+	if (enrolment->statement == &user_insert)
 		store_run(&user_insert,
 		    PARAMS(enrolment->key, enrolment->sha1, enrolment->sha256, time_now_us()),
 		    enrolment_written, enrolment);
-	} else {
+	else
 		store_run(enrolment->statement,
 		    PARAMS(enrolment->key, enrolment->sha1, enrolment->sha256), enrolment_written,
 		    enrolment);
-	}
+}
+
+static void enrolment_refuse(struct enrolment *enrolment, enum rc rc, const char *why)
+{
+	if (enrolment->password != NULL)
+		crypto_wipe(enrolment->password, strlen(enrolment->password));
+	enrolment->rc = rc;
+	enrolment->refusal = why;
+	worker_post(worker_current(), &enrolment->chore.mail, enrolment_refused);
+}
+
+static void enrolment_refused(struct mail *mail)
+{
+	struct enrolment *enrolment = CONTAINER_OF(mail, struct enrolment, chore.mail);
+
+	store_refuse(enrolment->rc, enrolment->refusal, enrolment->on_done, enrolment->state);
+	arena_free(&enrolment->arena);
 }
 
 static void enrol(const struct statement *statement, struct account_key key, const char *password,
@@ -147,7 +141,6 @@ static void enrol(const struct statement *statement, struct account_key key, con
 	struct enrolment *enrolment = arena_alloc_zero(arena, sizeof *enrolment);
 
 	enrolment->arena = arena;
-	enrolment->asker = worker_current();
 	enrolment->key.domain = arena_strdup(arena, key.domain);
 	enrolment->key.username = arena_strdup(arena, key.username);
 	enrolment->password = arena_strdup(arena, jid_prepare_password(arena, password));
@@ -155,14 +148,12 @@ static void enrol(const struct statement *statement, struct account_key key, con
 	enrolment->statement = statement;
 	enrolment->on_done = on_done;
 	enrolment->state = state;
-	if (enrolment->password == NULL) {
-		worker_post(enrolment->asker, &enrolment->mail, enrolment_write);
-	} else if (deriver != NULL) {
-		worker_post(deriver, &enrolment->mail, enrolment_derive);
-	} else {
-		enrolment_derive_keys(enrolment);
-		enrolment_write(&enrolment->mail);
-	}
+	if (enrolment->password == NULL)
+		enrolment_refuse(enrolment, RC_NOT_ACCEPTABLE,
+		    "the password is empty or has forbidden characters");
+	else if (!chore_give(&enrolment->chore, ENROLMENT_PARTY, enrolment_derive, enrolment_write))
+		enrolment_refuse(
+		    enrolment, RC_RESOURCE_CONSTRAINT, "too many passwords wait for their keys");
 }
 
 void user_create(struct account_key key, const char *password, unsigned iterations,

@@ -11,13 +11,9 @@
 /* Rows of (scram_sha_1, scram_sha_256, disabled). Before the first of them the fakes for names
  * without a row are seeded (scram_fakes_seed()) from the database. */
 void user_credentials(struct account_key key, store_done *on_done, void *state);
-/* Starts and ends the thread that derives keys, so that no loop waits for PBKDF2. Without it (in
- * tools) they are derived in the call. */
-void users_start(void);
-void users_stop(void);
-
 /* Derives keys and inserts the row; RC_CONFLICT if there is one, RC_NOT_ACCEPTABLE if SASLprep
- * refuses the password or it is empty. */
+ * refuses the password or it is empty, RC_RESOURCE_CONSTRAINT if too many passwords wait for keys.
+ */
 void user_create(struct account_key key, const char *password, unsigned iterations,
     store_done *on_done, void *state);
 /* New keys; store_changed() is 0 if there is no such user. */

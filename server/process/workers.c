@@ -11,7 +11,7 @@
 #include "core/config.h"
 #include "core/home.h"
 #include "core/order.h"
-#include "core/user.h"
+#include "loop/chore.h"
 #include "net/listener.h"
 #include "net/transport.h"
 #include "store/database.h"
@@ -76,7 +76,7 @@ void workers_start(void)
 	for (size_t i = 0; i < count; i++)
 		server.workers[i] = worker_new((unsigned)i);
 	homes_init(server.workers, count);
-	users_start();
+	chores_start();
 	address_set_limits(&limits);
 	for (size_t i = 0; i < count; i++)
 		worker_start(server.workers[i], NULL, worker_ended, NULL);
@@ -163,7 +163,7 @@ void workers_drain(void)
 
 void workers_stop(void)
 {
-	users_stop();
+	chores_stop();
 	for (size_t i = 0; i < homes_count(); i++)
 		worker_stop(server.workers[i]);
 	/* Until the last has ended they may have mail for each other. */
