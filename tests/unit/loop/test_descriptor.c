@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <event2/event.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -94,6 +95,40 @@ static void test_watch(void **state)
 	descriptor_free(&probe.descriptor);
 	assert_null(probe.descriptor);
 	descriptor_free(&probe.descriptor);
+}
+
+static int kernel_watches(void)
+{
+	return event_base_get_num_events(worker_base(worker), EVENT_BASE_COUNT_ADDED);
+}
+
+/* Who pauses and goes on before anything arrives costs no system call; who is still pausing when
+ * something does is woken up for it only once. */
+static void test_pause(void **state)
+{
+	struct probe probe = { 0 };
+	int before = kernel_watches();
+	char byte;
+
+	probe.descriptor = descriptor_new(ends[0], probe_ready, &probe);
+	descriptor_watch(probe.descriptor, READY_READ);
+	descriptor_watch(probe.descriptor, 0);
+	run_rounds();
+	assert_int_equal(kernel_watches(), before + 1);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	run_rounds();
+	assert_int_equal(kernel_watches(), before);
+	assert_int_equal(probe.calls, 0);
+	descriptor_watch(probe.descriptor, READY_READ);
+	run_rounds();
+	assert_int_equal(probe.what, READY_READ);
+	/* Writing would wake up at once: that is never left on. */
+	descriptor_watch(probe.descriptor, READY_WRITE);
+	descriptor_watch(probe.descriptor, 0);
+	assert_int_equal(kernel_watches(), before);
+	descriptor_free(&probe.descriptor);
+	assert_int_equal(kernel_watches(), before);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
 }
 
 /* The end of the other side is readable. */
@@ -204,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_watch),
+		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_hang_up),
 		cmocka_unit_test(test_inside_ready),
 		cmocka_unit_test(test_free_other),
