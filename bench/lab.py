@@ -1,8 +1,15 @@
-"""lab.py - what `run` and `instructions` share: an optimised build, and a godwit to be measured, by the
-harness of the tests (tests/lib)."""
+"""lab.py - what the scripts of this folder share: an optimised build, a database, a godwit to be measured,
+by the harness of the tests (tests/lib), a floor to compare it with, and the load generator's figures."""
+import contextlib
+import json
 import os
+import resource
+import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(HERE)
@@ -12,6 +19,7 @@ DOMAIN = "example.org"
 NO_LIMITS = {"bytes_per_second": 0, "connections_per_address": 1000000, "pending_per_address": 1000000,
              "pending": 1000000}
 ROWS_AT_ONCE = 1000
+DESCRIPTORS_BESIDE = 200  # of a process that holds connections
 
 
 def fail(why):
@@ -45,6 +53,28 @@ def harness(directory, **environment):
     return lib
 
 
+@contextlib.contextmanager
+def database(uri):
+    """Environment for the harness, and further arguments for the load generator."""
+    if uri is None:
+        yield {"GODWIT_TEST_DATABASE": "sqlite"}, []
+        return
+    if uri != "postgresql":
+        yield {"GODWIT_TEST_DATABASE": "postgresql", "GODWIT_TEST_POSTGRESQL": uri}, []
+        return
+    tool = os.path.join(SOURCE, "tests", "postgres")
+    directory = tempfile.mkdtemp(prefix="godwit-bench-")
+    try:
+        started = subprocess.run([tool, "start", directory], check=True, text=True, stdout=subprocess.PIPE)
+        with open(os.path.join(directory, "data", "postmaster.pid"), encoding="ascii") as file:
+            process = file.readline().strip()
+        yield ({"GODWIT_TEST_DATABASE": "postgresql", "GODWIT_TEST_POSTGRESQL": started.stdout.strip()},
+               ["--database", process])
+    finally:
+        subprocess.run([tool, "remove", directory], check=False)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def accounts(lib, server, *ranges):
     """Makes the accounts PREFIX0 to PREFIX<count-1> for each (prefix, count)."""
     names = [f"{prefix}{number}" for prefix, count in ranges for number in range(count)]
@@ -60,8 +90,78 @@ def quieten(server):
     server.ctl("reload")
 
 
+def restart(server):
+    """A fresh process on the same database."""
+    server.log_level = "info"  # it says when it is ready
+    server.restart()
+    quieten(server)
+
+
+def command(directory, port, process, *arguments):
+    """The load generator, for a server of ours or the floor."""
+    return [os.path.join(directory, "bench", "load"), "--domain", DOMAIN, "--port", str(port),
+            "--server", str(process), *arguments]
+
+
 def load(directory, server, *arguments, quiet=False):
     """Runs the load generator against the server; returns its exit status."""
-    return subprocess.run([os.path.join(directory, "bench", "load"), "--domain", DOMAIN,
-                           "--port", str(server.ports["c2s"]), "--server", str(server.process.pid),
-                           *arguments], stdout=subprocess.DEVNULL if quiet else None, check=False).returncode
+    return subprocess.run(command(directory, server.ports["c2s"], server.process.pid, *arguments),
+                          stdout=subprocess.DEVNULL if quiet else None, check=False).returncode
+
+
+def rows(process):
+    """What a load generator with --json has measured: a dictionary for each row."""
+    text = process.communicate()[0]
+    if process.returncode != 0:
+        print(f"{os.path.basename(sys.argv[0])}: the load generator had problems", file=sys.stderr)
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def measure(directory, port, process, *arguments):
+    """Runs the load generator; returns its rows."""
+    return rows(subprocess.Popen([*command(directory, port, process, *arguments), "--json"],
+                                 stdout=subprocess.PIPE, text=True))
+
+
+@contextlib.contextmanager
+def floor(directory, certificate, key, program=None):
+    """A running bench/floor, or another program that takes the same arguments: (port, process)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with subprocess.Popen([program or os.path.join(directory, "bench", "floor"), str(port), certificate, key],
+                          stdout=subprocess.DEVNULL) as running:
+        try:
+            wait_port(port)
+            yield port, running.pid
+        finally:
+            running.terminate()
+
+
+def wait_port(port):
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        time.sleep(0.05)
+    fail(f"nobody listens on port {port}")
+
+
+def descriptors_check(sessions):
+    """Ends here if a process may not hold so many connections."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if limit != resource.RLIM_INFINITY and sessions + DESCRIPTORS_BESIDE > limit:
+        fail(f"{sessions} sessions need more than the {limit} descriptors a process may have here; "
+             "raise the limit (ulimit -Hn) or ask for fewer")
+
+
+def say(text):
+    """How far it is; the figures go to standard output."""
+    print(f"{os.path.basename(sys.argv[0])}: {text}", file=sys.stderr, flush=True)
+
+
+def commit():
+    """What is measured, as git calls it."""
+    done = subprocess.run(["git", "-C", SOURCE, "describe", "--always", "--dirty"], text=True,
+                          capture_output=True, check=False)
+    return done.stdout.strip() or "unknown"

@@ -77,6 +77,17 @@ def _():
           r"^storm 1 +6 disconnect +6 ", r"^storm 2 +6 login +6 ")
 
 
+@test("bench/scale measures sizes, and judges them", timeout=TIMEOUT)
+def _():
+    check_help("scale")
+    output = run("scale", "--build", BUILD, "--sizes", "4,6", "--secs", "0.2", "--rounds", "1", "--database",
+                 "sqlite")
+    number = r"[\d.]+"
+    check(output, r"^sessions +4 +6$", rf"^us/message +{number} +{number}$", r"^refused +0\.00 +0\.00$",
+          rf"^message beside the floor +{number} +goal +1\.300 +(met|NOT MET)$")
+    check(run("scale", "--build", BUILD, "--sizes", "100000000", expected=1), "raise the limit")
+
+
 @test("bench/load shows on a terminal how far it is", timeout=TIMEOUT)
 def _():
     built()
