@@ -151,6 +151,7 @@ void c2s_configure(void)
 		.max_bind_failures = limits->bind_failures,
 		.before_login = xml_limits_of(limits, limits->stanza_bytes_before_login),
 		.after_login = xml_limits_of(limits, limits->stanza_bytes),
+		.max_unwritten = limits->unwritten_stanzas,
 		.max_unacked = limits->unacked_stanzas,
 		.max_unacked_bytes = limits->unacked_bytes,
 	};

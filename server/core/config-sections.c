@@ -104,6 +104,8 @@ static const struct config_key limits_keys[] = {
 	LIMIT_BYTES(output_soft_bytes, 1048576, 65536,
 	    "Unread output after which a client is not listened to."),
 	LIMIT_BYTES(output_hard_bytes, 4194304, 65536, "Unread output after which it is cut off."),
+	LIMIT_BYTES(unwritten_stanzas, 5000, 100,
+	    "Unread messages after which a client without XEP-0198 is cut off."),
 	LIMIT_BYTES(
 	    unacked_stanzas, 1000, 10, "Stanzas a client may leave unacknowledged (XEP-0198)."),
 	LIMIT_BYTES(unacked_bytes, 4194304, 65536, "Their bytes."),

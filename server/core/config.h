@@ -39,6 +39,7 @@ struct limits {
 	unsigned sessions_per_account;
 	size_t bytes_per_second, burst_bytes;
 	size_t output_soft_bytes, output_hard_bytes;
+	size_t unwritten_stanzas;
 	size_t unacked_stanzas, unacked_bytes;
 	unsigned unacked_seconds; /* after which an unacknowledged message is stored */
 	unsigned roster_items;

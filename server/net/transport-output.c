@@ -58,10 +58,19 @@ bool transport_is_full(const struct transport *transport)
 	return transport_unsent(transport) > transport->limits.output_soft_bytes;
 }
 
+uint32_t transport_sent(const struct transport *transport)
+{
+	return transport->written;
+}
+
+uint32_t transport_queued(const struct transport *transport)
+{
+	return transport->written + (uint32_t)transport_unsent(transport);
+}
+
 static bool write_all(struct transport *transport);
 
-/* A round may be long: only what the kernel does not take is unread. */
-static void write_early(struct transport *transport)
+void transport_push(struct transport *transport)
 {
 	if (!transport->blocked && !transport->ended &&
 	    (transport->phase == PHASE_CLEAR || transport->phase == PHASE_SECURE))
@@ -73,8 +82,9 @@ struct text *transport_output(struct transport *transport)
 	struct text *output = &transport->output;
 	size_t unsent;
 
+	/* A round may be long: only what the kernel does not take is unread. */
 	if (transport_is_full(transport))
-		write_early(transport);
+		transport_push(transport);
 	unsent = transport_unsent(transport);
 	if (unsent > transport->limits.output_hard_bytes)
 		transport_fail(transport, TRANSPORT_OVERFLOW, "more unsent output than allowed");
@@ -190,6 +200,7 @@ static bool write_all(struct transport *transport)
 		if (count == 0)
 			break;
 		transport->sent += count;
+		transport->written += (uint32_t)count;
 		progress = true;
 	}
 	return progress;
@@ -209,6 +220,14 @@ static void choke(struct transport *transport)
 		transport_watch(transport);
 }
 
+static bool tell_written(struct transport *transport)
+{
+	transport->written_told = transport->written;
+	transport_tell_begin(transport);
+	transport->events->written(transport->state);
+	return transport_tell_end(transport);
+}
+
 static bool output_drained(struct transport *transport)
 {
 	output_free(transport);
@@ -221,9 +240,7 @@ static bool output_drained(struct transport *transport)
 	if (!transport->owes_written)
 		return true;
 	transport->owes_written = false;
-	transport_tell_begin(transport);
-	transport->events->written(transport->state);
-	return transport_tell_end(transport);
+	return tell_written(transport);
 }
 
 bool output_flush(struct transport *transport)
@@ -250,5 +267,8 @@ bool output_flush(struct transport *transport)
 	if (transport->blocked && !transport->finishing)
 		stall_note(transport, progress);
 	choke(transport);
-	return true;
+	if (!transport->blocked || transport->finishing ||
+	    transport->written == transport->written_told)
+		return true;
+	return tell_written(transport);
 }

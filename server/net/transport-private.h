@@ -39,9 +39,11 @@ struct transport {
 	const char *detail;
 
 	struct text output;
-	size_t sent;         /* of `output`, already handed to the kernel */
-	size_t clear_left;   /* of what is unsent, to leave in clear before TLS */
-	struct timer *stall; /* write deadline; of a finished transport, its end */
+	size_t sent;           /* of `output`, already handed to the kernel */
+	uint32_t written;      /* bytes handed to the kernel so far, */
+	uint32_t written_told; /* as far as the owner knows */
+	size_t clear_left;     /* of what is unsent, to leave in clear before TLS */
+	struct timer *stall;   /* write deadline; of a finished transport, its end */
 	int64_t stalled_at_ms;
 
 	struct timer *refill; /* until the bucket holds something again */

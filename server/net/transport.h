@@ -37,8 +37,8 @@ struct transport_events {
 	void (*received)(void *state, const char *bytes, size_t length);
 	/* The TLS handshake is complete. */
 	void (*secured)(void *state);
-	/* Everything queued so far was handed to the kernel. Called once after each time there was
-	 * something; never inside transport_output(). */
+	/* Everything queued so far was handed to the kernel, or, when it takes no more at a time,
+	 * a part of it: transport_sent() tells. Never inside transport_output(). */
 	void (*written)(void *state);
 	/* The connection is no more; nothing else will be called. Free it, now or later. Never
 	 * called inside another function of the transport, only from the loop. `detail` says what
@@ -75,6 +75,13 @@ struct text *transport_output(struct transport *transport);
 size_t transport_unsent(const struct transport *transport);
 /* Whether that is over the soft bound. */
 bool transport_is_full(const struct transport *transport);
+/* All bytes ever queued, and those of them that were handed to the kernel. Both wrap: a byte was
+ * written if the difference of its place and the second is not positive. */
+uint32_t transport_queued(const struct transport *transport);
+uint32_t transport_sent(const struct transport *transport);
+/* Hands over what the kernel takes right now, before the end of the round. `written` is told at
+ * that end. */
+void transport_push(struct transport *transport);
 /* Stops and restarts reading. Nested calls do not count. Resume may deliver bytes that TLS already
  * holds, from the loop, not inside the call. */
 void transport_pause(struct transport *transport);

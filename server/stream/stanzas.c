@@ -1,6 +1,7 @@
 /* stanzas.c - stanzas of a bound stream, in and out. */
 #include "stream/stream-private.h"
 
+#include "net/transport.h"
 #include "xml/element.h"
 #include "xml/writer.h"
 #include "xmpp/ns.h"
@@ -53,12 +54,29 @@ void stream_settled(struct stream *stream, uint32_t sequence)
 
 /* ---- out */
 
+/* Without XEP-0198 a client acknowledges by reading. To keep account of a small stanza takes many
+ * times its bytes, so what waits is bounded in number too. */
+static void stanza_sent_plain(struct stream *stream, void *token)
+{
+	struct transport *transport = stream->transport;
+	size_t max = stream->settings->max_unwritten;
+
+	tokens_add_plain(&stream->tokens, token, transport_queued(transport));
+	if (stream->tokens.plain <= max ||
+	    tokens_unwritten(&stream->tokens, transport_sent(transport)) <= max)
+		return;
+	/* A round may be long. */
+	transport_push(transport);
+	if (tokens_unwritten(&stream->tokens, transport_sent(transport)) > max)
+		stream_fail(stream, STREAM_RESOURCE_CONSTRAINT, "too much is unread");
+}
+
 /* A stanza of so many bytes was queued. */
 static void stanza_sent(struct stream *stream, void *token, size_t bytes)
 {
 	if (stream->sm == NULL) {
 		if (token != NULL)
-			tokens_add_plain(&stream->tokens, token);
+			stanza_sent_plain(stream, token);
 		return;
 	}
 	stream->sm->sent++;
@@ -109,13 +127,11 @@ void stream_send(
 /* Tokens that the owner adds meanwhile are not among those that were written. */
 void stanzas_written(struct stream *stream)
 {
+	uint32_t written = transport_sent(stream->transport);
 	void *token;
 
-	for (uint32_t left = stream->tokens.plain; left > 0; left--) {
-		token = tokens_take_plain(&stream->tokens);
-		if (token != NULL)
-			stream->events->delivered(stream->state, token);
-	}
+	while ((token = tokens_take_written(&stream->tokens, written)) != NULL)
+		stream->events->delivered(stream->state, token);
 }
 
 void stanzas_acknowledged(struct stream *stream, uint32_t h)

@@ -67,6 +67,8 @@ struct stream_settings {
 	unsigned max_bind_failures;  /* the same */
 	struct xml_limits before_login;
 	struct xml_limits after_login;
+	size_t max_unwritten; /* stanzas with tokens that may wait to be written, without XEP-0198;
+	                         over it: resource-constraint */
 	/* XEP-0198: stanzas with tokens, and their bytes, that a client may leave unacknowledged.
 	 * Over either for ten seconds after it was asked, or over twice of either:
 	 * resource-constraint. */

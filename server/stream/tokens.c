@@ -1,13 +1,15 @@
 /* tokens.c - a ring of tokens. */
 #include "stream/tokens.h"
 
+#include <stdbool.h>
+
 #include "base/mem.h"
 
 #define SLOTS_MIN 8
 
 struct token_slot {
 	void *token;
-	uint32_t sequence;
+	uint32_t sequence; /* of a plain one: its place in the output */
 	uint32_t bytes;
 };
 
@@ -36,10 +38,10 @@ void tokens_add(struct tokens *tokens, void *token, uint32_t sequence, size_t by
 	tokens->bytes += bytes;
 }
 
-void tokens_add_plain(struct tokens *tokens, void *token)
+void tokens_add_plain(struct tokens *tokens, void *token, uint32_t place)
 {
 	ASSERT(tokens->plain == tokens->count);
-	tokens_add(tokens, token, 0, 0);
+	tokens_add(tokens, token, place, 0);
 	tokens->plain++;
 }
 
@@ -60,9 +62,30 @@ void *tokens_take(struct tokens *tokens)
 	return slot.token;
 }
 
-void *tokens_take_plain(struct tokens *tokens)
+static bool is_written(const struct tokens *tokens, uint32_t index, uint32_t written)
 {
-	return tokens->plain > 0 ? tokens_take(tokens) : NULL;
+	return (int32_t)(written - slot_at(tokens, index)->sequence) >= 0;
+}
+
+void *tokens_take_written(struct tokens *tokens, uint32_t written)
+{
+	return tokens->plain > 0 && is_written(tokens, 0, written) ? tokens_take(tokens) : NULL;
+}
+
+/* Their places ascend. */
+uint32_t tokens_unwritten(const struct tokens *tokens, uint32_t written)
+{
+	uint32_t low = 0, high = tokens->plain;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (is_written(tokens, middle, written))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return tokens->plain - low;
 }
 
 void *tokens_take_covered(struct tokens *tokens, uint32_t h)

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Every limit of the configuration, at the edge and one beyond; as shipped where a test can afford it."""
+import socket
 import time
 
 from harness import *
@@ -237,6 +238,39 @@ def _():
             r.presence(to=f"x{number}@example.org")
         expect_error(r.expect("<presence type='error' from='x10@example.org'/>"), "resource-constraint")
         r.expect_nothing("<presence type='error'/>")
+
+
+@hostile("unwritten_stanzas: at the edge, and one beyond, of a client that reads nothing; taken over by a reload")
+def _():
+    def fill(r, j):
+        """Sends what is large and not counted until nothing more leaves."""
+        j.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for _ in range(80):
+            r.send(f"<presence to='{j.jid}'><status>{'x' * 100000}</status></presence>")
+        r.sync()
+
+    def send(r, j, count):
+        r.send(f"<message to='{j.jid}' type='chat'><body/></message>" * count)
+        r.sync()
+
+    big = dict(FAST, output_hard_bytes=100000000, output_soft_bytes=100000000, unwritten_stanzas=200)
+    with Server(workers=1, limits=big) as server:
+        r, juliet = server.account("romeo").login(), server.account("juliet")
+        for limit in (200, 300):
+            if limit == 300:
+                server.limits["unwritten_stanzas"] = 300
+                server.reload(wait_for='"reloaded"')
+            j, mark = juliet.login("balcony"), server.log_mark()
+            fill(r, j)
+            send(r, j, limit)
+            if "session ended" in server.log(mark):
+                raise Failure(f"cut off at {limit}")
+            send(r, j, 1)
+            expect_log_lines(server, mark, '"stream error sent".*resource-constraint text="too much is unread"')
+            expect_log_lines(server, mark, '"session ended"')
+        j = juliet.login("again", presence=True)
+        for _ in range(502):
+            j.expect("<message/>")
 
 
 @hostile("unacked_stanzas: a burst of twice as many ends a stream that acknowledges nothing, one less does not")

@@ -308,6 +308,7 @@ static void open_stream(struct owner *owner)
 		.max_bind_failures = 3,
 		.before_login = { 2000, 8, 8, 16, 100 },
 		.after_login = { 4000, 16, 16, 64, 200 },
+		.max_unwritten = 10,
 		.max_unacked = 4,
 		.max_unacked_bytes = 1000,
 	};

@@ -176,6 +176,7 @@ static void numbers_are_taken_up_to_their_edges(void **state)
 		{ "limits", "burst_bytes", 16384, INT32_MAX },
 		{ "limits", "output_soft_bytes", 65536, 4194304 },
 		{ "limits", "output_hard_bytes", 1048576, INT32_MAX },
+		{ "limits", "unwritten_stanzas", 100, INT32_MAX },
 		{ "limits", "unacked_stanzas", 10, INT32_MAX },
 		{ "limits", "unacked_bytes", 65536, INT32_MAX },
 		{ "limits", "unacked_seconds", 1, 60 },

@@ -169,6 +169,7 @@ void party_prepare(struct party *party)
 		.max_bind_failures = 5,
 		.before_login = { 16384, 16, 32, 64, 1024 },
 		.after_login = XML_LIMITS_DEFAULT,
+		.max_unwritten = 10,
 		.max_unacked = 4,
 		.max_unacked_bytes = 1000,
 	};

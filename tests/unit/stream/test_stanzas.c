@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "net/transport.h"
 #include "party.h"
+#include "stream/stream-private.h"
 #include "xml/element.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
@@ -248,6 +249,68 @@ static void test_lost(void **state)
 	party_close(&party);
 }
 
+/* Until it takes no more. */
+static void fill_kernel(struct party *party)
+{
+	do {
+		text_printf(stream_output(party->stream), "%100000s", "");
+		office_settle();
+	} while (transport_unsent(party->stream->transport) == 0);
+}
+
+/* As many as allowed may wait, not one more; what the kernel takes does not count, however long the
+ * round. */
+static void test_unwritten(void **state)
+{
+	struct party party;
+
+	party_open_bound(&party);
+	for (int i = 0; i < 25; i++)
+		party_send(&party, "1", one);
+	assert_false(stream_is_over(party.stream));
+	office_settle();
+	text_clear(&party.told);
+	peer_listen(party.peer, false);
+	fill_kernel(&party);
+	for (int i = 0; i < 10; i++)
+		party_send(&party, "1", one);
+	office_settle();
+	party_told(&party, "");
+	assert_false(stream_is_over(party.stream));
+	party_send(&party, "1", NULL);
+	assert_false(stream_is_over(party.stream));
+	party_send(&party, "1", two);
+	assert_true(stream_is_over(party.stream));
+	WAIT(party.stream == NULL);
+	party_told(&party, "lost one\nlost one\nlost one\nlost one\nlost one\nlost one\nlost one\n"
+			   "lost one\nlost one\nlost one\nlost two\nclosed: resource-constraint\n");
+	party_close(&party);
+}
+
+/* A client that reads slowly, and is never through: what it has read is delivered. */
+static void test_behind(void **state)
+{
+	struct party party;
+
+	party_open_bound(&party);
+	peer_listen(party.peer, false);
+	party_send(&party, "1", one);
+	fill_kernel(&party);
+	text_clear(&party.told);
+	party_send(&party, "2", two);
+	text_printf(stream_output(party.stream), "%3000000s", "");
+	party_send(&party, "3", three);
+	office_settle();
+	party_told(&party, "");
+	peer_listen(party.peer, true);
+	WAIT(party.told.length > 0);
+	assert_true(transport_unsent(party.stream->transport) > 0);
+	party_told(&party, "delivered two\n");
+	WAIT(party.told.length > 0);
+	party_told(&party, "delivered three\n");
+	party_close(&party);
+}
+
 /* What is sent when it is too late comes back, once. */
 static void test_too_late(void **state)
 {
@@ -285,6 +348,8 @@ int main(void)
 		cmocka_unit_test(test_delivered_when_written),
 		cmocka_unit_test(test_sent_while_told),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_unwritten),
+		cmocka_unit_test(test_behind),
 		cmocka_unit_test(test_too_late),
 	};
 

@@ -15,7 +15,7 @@ static void test_empty(void **state)
 	struct tokens tokens = { 0 };
 
 	assert_null(tokens_take(&tokens));
-	assert_null(tokens_take_plain(&tokens));
+	assert_null(tokens_take_written(&tokens, 5));
 	assert_null(tokens_take_covered(&tokens, 5));
 	tokens_free(&tokens);
 }
@@ -43,20 +43,42 @@ static void test_plain(void **state)
 {
 	struct tokens tokens = { 0 };
 
-	tokens_add_plain(&tokens, &token[0]);
-	tokens_add_plain(&tokens, &token[1]);
-	assert_ptr_equal(tokens_take_plain(&tokens), &token[0]);
-	tokens_add_plain(&tokens, &token[2]);
+	tokens_add_plain(&tokens, &token[0], 100);
+	tokens_add_plain(&tokens, &token[1], 200);
+	assert_null(tokens_take_written(&tokens, 99));
+	assert_ptr_equal(tokens_take_written(&tokens, 100), &token[0]);
+	tokens_add_plain(&tokens, &token[2], 300);
 	/* XEP-0198 was enabled */
 	tokens_add(&tokens, &token[3], 1, 5);
-	assert_ptr_equal(tokens_take_plain(&tokens), &token[1]);
+	assert_ptr_equal(tokens_take_written(&tokens, 299), &token[1]);
+	assert_null(tokens_take_written(&tokens, 299));
 	assert_int_equal(tokens.plain, 1);
 	/* an acknowledgement covers what was sent before it all */
 	assert_ptr_equal(tokens_take_covered(&tokens, 0), &token[2]);
 	assert_null(tokens_take_covered(&tokens, 0));
-	assert_null(tokens_take_plain(&tokens));
+	assert_null(tokens_take_written(&tokens, 1000));
 	assert_ptr_equal(tokens_take_covered(&tokens, 1), &token[3]);
 	assert_null(tokens.slots);
+}
+
+/* How many are not, with places that wrap. */
+static void test_unwritten(void **state)
+{
+	struct tokens tokens = { 0 };
+	const uint32_t first = UINT32_MAX - 49;
+
+	assert_int_equal(tokens_unwritten(&tokens, first), 0);
+	for (uint32_t i = 0; i < 10; i++)
+		tokens_add_plain(&tokens, &token[i], first + 10 * i);
+	tokens_add(&tokens, &token[10], 1, 5);
+	for (uint32_t i = 0; i <= 10; i++)
+		assert_int_equal(tokens_unwritten(&tokens, first + 10 * i - 1), 10 - i);
+	assert_int_equal(tokens_unwritten(&tokens, first + 2000), 0);
+	for (uint32_t i = 0; i < 7; i++)
+		assert_ptr_equal(tokens_take_written(&tokens, first + 69), &token[i]);
+	assert_null(tokens_take_written(&tokens, first + 69));
+	assert_int_equal(tokens_unwritten(&tokens, first + 69), 3);
+	tokens_free(&tokens);
 }
 
 static void test_covered(void **state)
@@ -81,6 +103,7 @@ int main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_unwritten),
 		cmocka_unit_test(test_covered),
 	};
 
