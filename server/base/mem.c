@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SMALL_BYTES 1024
+
 static _Noreturn void mem_exhausted(size_t size)
 {
 	fprintf(stderr, "out of memory: %zu bytes wanted\n", size);
@@ -21,10 +23,15 @@ void *mem_alloc(size_t size)
 	return memory;
 }
 
+/* Small pieces are cleared here: glibc (up to 2.40) keeps those that a thread has freed at hand for
+ * malloc() only, and calloc() takes the lock of the heap. */
 void *mem_alloc_zero(size_t size)
 {
-	void *memory = calloc(1, size == 0 ? 1 : size);
+	void *memory;
 
+	if (size <= SMALL_BYTES)
+		return memset(mem_alloc(size), 0, size);
+	memory = calloc(1, size);
 	if (memory == NULL)
 		mem_exhausted(size);
 	return memory;

@@ -12,7 +12,7 @@
 
 #define TEXT_MIN_BYTES 64
 
-char *text_reserve(struct text *text, size_t length)
+static char *text_grow(struct text *text, size_t length)
 {
 	size_t capacity = text->capacity < TEXT_MIN_BYTES ? TEXT_MIN_BYTES : text->capacity;
 
@@ -26,9 +26,22 @@ char *text_reserve(struct text *text, size_t length)
 	return text->at + text->length;
 }
 
+/* Nearly always there is room: texts are written in many small pieces. */
+static inline char *text_room(struct text *text, size_t length)
+{
+	if (text->capacity - text->length > length)
+		return text->at + text->length;
+	return text_grow(text, length);
+}
+
+char *text_reserve(struct text *text, size_t length)
+{
+	return text_room(text, length);
+}
+
 void text_append(struct text *text, const void *bytes, size_t length)
 {
-	char *end = text_reserve(text, length);
+	char *end = text_room(text, length);
 
 	if (length > 0)
 		memcpy(end, bytes, length);
@@ -43,7 +56,11 @@ void text_puts(struct text *text, const char *string)
 
 void text_putc(struct text *text, char byte)
 {
-	text_append(text, &byte, 1);
+	char *end = text_room(text, 1);
+
+	end[0] = byte;
+	end[1] = '\0';
+	text->length++;
 }
 
 void text_printf(struct text *text, const char *format, ...)

@@ -29,13 +29,21 @@ static void test_edges(void **state)
 	mem_free(NULL);
 }
 
+/* Also where memory comes again that somebody has used. */
 static void test_zero(void **state)
 {
-	static const char zeros[100];
-	char *bytes = mem_alloc_zero(sizeof(zeros));
+	static const size_t sizes[] = { 0, 1, 100, 1023, 1024, 1025, 200000 };
+	static const char zeros[200000];
 
-	assert_memory_equal(bytes, zeros, sizeof(zeros));
-	mem_free(bytes);
+	for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+		char *bytes = mem_alloc(sizes[i]);
+
+		memset(bytes, 'x', sizes[i]);
+		mem_free(bytes);
+		bytes = mem_alloc_zero(sizes[i]);
+		assert_memory_equal(bytes, zeros, sizes[i]);
+		mem_free(bytes);
+	}
 }
 
 static void test_copies(void **state)
