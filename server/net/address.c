@@ -230,6 +230,11 @@ const char *address_text(const struct address *address)
 	return address->origin->text;
 }
 
+uintptr_t address_number(const struct address *address)
+{
+	return address == NULL ? 0 : (uintptr_t)address->origin;
+}
+
 void address_table_open(void)
 {
 	if (listeners++ == 0)

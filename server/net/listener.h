@@ -51,5 +51,7 @@ unsigned address_failed(struct address *address);
 void address_release(struct address **address);
 /* What is counted, "192.0.2.1" or "2001:db8:0:1::/64"; "local" for what is no internet address. */
 const char *address_text(const struct address *address);
+/* A number that all present connections from there have in common, and nobody else; for NULL 0. */
+uintptr_t address_number(const struct address *address);
 
 #endif

@@ -60,6 +60,8 @@ void login_stop(struct stream *stream)
 		return;
 	timer_free(&stream->login->timer);
 	timer_free(&stream->login->hold);
+	trial_abandon(stream->login->trial);
+	stream->login->trial = NULL;
 }
 
 void login_free(struct stream *stream)
@@ -222,6 +224,10 @@ static void handle_step(struct stream *stream, enum sasl_step step)
 		stream->events->credentials(
 		    stream->state, stream->domain, sasl_username(stream->login->sasl));
 		return;
+	case SASL_TRIAL:
+		stream_wait(stream);
+		trial_start(stream);
+		return;
 	case SASL_SUCCESS:
 		handle_success(stream);
 		return;
@@ -234,9 +240,15 @@ static void handle_step(struct stream *stream, enum sasl_step step)
 void stream_credentials(struct stream *stream, enum rc rc, const struct scram_keys *sha1,
     const struct scram_keys *sha256)
 {
-	if (stream->stage != STAGE_LOGIN || !stream->busy || stream->login->hold != NULL)
+	if (stream->stage != STAGE_LOGIN || !stream->busy || stream->login->hold != NULL ||
+	    stream->login->trial != NULL)
 		return;
 	handle_step(stream, sasl_keys(stream->login->sasl, rc, sha1, sha256));
+}
+
+void login_tried(struct stream *stream, enum rc rc)
+{
+	handle_step(stream, sasl_tried(stream->login->sasl, rc));
 }
 
 /* Attributes that nobody knows, as Google's on <auth/>, are ignored. */

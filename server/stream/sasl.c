@@ -2,68 +2,17 @@
  * Each element is one call, and each state takes exactly one kind of it. A failure ends the
  * exchange and leaves the machine idle, ready for the next. Who fails at the password and who fails
  * at the name take the same way and the same time: unknown names get keys that no password fits. */
-#include "stream/sasl.h"
+#include "stream/sasl-private.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "stream/scram.h"
+#include "stream/plain.h"
 #include "xmpp/jid.h"
-
-enum state {
-	STATE_IDLE,  /* no exchange */
-	STATE_FIRST, /* the mechanism is chosen; its first message is to come */
-	STATE_KEYS,  /* the keys are asked for */
-	STATE_FINAL, /* SCRAM: the proof is to come */
-	STATE_DONE   /* succeeded: nothing may follow */
-};
-
-struct mechanism {
-	const char *name;
-	enum digest digest;
-	bool plus;
-	bool plain;
-};
-
-/* Best first. */
-static const struct mechanism mechanisms[] = {
-	{ "SCRAM-SHA-256-PLUS", DIGEST_SHA256, .plus = true },
-	{ "SCRAM-SHA-1-PLUS", DIGEST_SHA1, .plus = true },
-	{ "SCRAM-SHA-256", DIGEST_SHA256 },
-	{ "SCRAM-SHA-1", DIGEST_SHA1 },
-	{ "PLAIN", DIGEST_SHA256, .plain = true },
-};
-
-static const struct {
-	const char *name;
-	bool offered;
-} bindings[] = {
-	[BINDING_TLS_EXPORTER] = { "tls-exporter", true },
-	[BINDING_TLS_SERVER_END_POINT] = { "tls-server-end-point", true },
-	/* Some clients know no other (slixmpp, gloox); nobody shall be led to it. */
-	[BINDING_TLS_UNIQUE] = { "tls-unique", false },
-};
-
-struct sasl {
-	struct sasl_channel channel;
-	bool bindings[COUNT_OF(bindings)]; /* which the channel can give */
-	bool plus_offered;
-
-	enum state state;
-	const struct mechanism *mechanism;
-	struct arena *arena; /* of this exchange */
-	struct scram scram;
-	const char *username;
-	char *password;      /* PLAIN's */
-	bool disabled;       /* to be told to who knows the password only */
-	const char *refusal; /* for the log: why a proof cannot be right */
-	const char *data;
-	enum sasl_failure failure;
-	const char *why;
-};
 
 static const char *const failure_names[] = {
 	[SASL_ABORTED] = "aborted",
@@ -88,25 +37,19 @@ bool sasl_failure_is_guess(enum sasl_failure failure)
 	       failure == SASL_INVALID_AUTHZID;
 }
 
-struct sasl *sasl_new(const struct sasl_channel *channel)
+/* Both are in the arena of the exchange. */
+static void secret_wipe(const char **secret)
 {
-	struct sasl *sasl = mem_alloc_zero(sizeof(*sasl));
-
-	sasl->channel = *channel;
-	for (size_t i = 0; i < COUNT_OF(bindings); i++) {
-		sasl->bindings[i] = channel->binding != NULL &&
-		                    channel->binding(channel->state, (enum binding)i, NULL) > 0;
-		if (sasl->bindings[i] && bindings[i].offered)
-			sasl->plus_offered = true;
-	}
-	return sasl;
+	if (*secret != NULL)
+		crypto_wipe((void *)(uintptr_t)*secret, strlen(*secret));
+	*secret = NULL;
 }
 
 static void secrets_wipe(struct sasl *sasl)
 {
-	if (sasl->password != NULL)
-		crypto_wipe(sasl->password, strlen(sasl->password));
-	sasl->password = NULL;
+	secret_wipe(&sasl->password);
+	secret_wipe(&sasl->prepared);
+	crypto_wipe(&sasl->tried, sizeof(sasl->tried));
 	crypto_wipe(&sasl->scram.keys, sizeof(sasl->scram.keys));
 }
 
@@ -128,46 +71,6 @@ void sasl_free(struct sasl **sasl)
 	*sasl = NULL;
 	exchange_end(dead);
 	mem_free(dead);
-}
-
-/* Why this channel may not use the mechanism; true if it may. The one place that decides, for
- * offers and for requests. */
-static bool mechanism_allowed(
-    const struct sasl *sasl, const struct mechanism *mechanism, enum sasl_failure *failure_out)
-{
-	const struct sasl_channel *channel = &sasl->channel;
-
-	*failure_out = SASL_INVALID_MECHANISM;
-	if (mechanism->plain && !channel->allow_plain)
-		return false;
-	if (mechanism->plus && channel->secure && !sasl->plus_offered)
-		return false;
-	*failure_out = SASL_ENCRYPTION_REQUIRED;
-	return channel->secure || !(channel->tls_required || mechanism->plain || mechanism->plus);
-}
-
-const char *sasl_offered(const struct sasl *sasl, size_t *cursor)
-{
-	enum sasl_failure ignored;
-
-	while (*cursor < COUNT_OF(mechanisms)) {
-		const struct mechanism *mechanism = &mechanisms[(*cursor)++];
-
-		if (mechanism_allowed(sasl, mechanism, &ignored))
-			return mechanism->name;
-	}
-	return NULL;
-}
-
-const char *sasl_offered_binding(const struct sasl *sasl, size_t *cursor)
-{
-	while (*cursor < COUNT_OF(bindings)) {
-		size_t i = (*cursor)++;
-
-		if (sasl->bindings[i] && bindings[i].offered)
-			return bindings[i].name;
-	}
-	return NULL;
 }
 
 static enum sasl_step step_fail(struct sasl *sasl, enum sasl_failure failure, const char *why)
@@ -206,33 +109,14 @@ static enum sasl_step name_check(struct sasl *sasl, const char *username, const 
 	return SASL_KEYS;
 }
 
-/* Message of RFC 4616: authzid NUL authcid NUL passwd. */
 static enum sasl_step plain_message(struct sasl *sasl, char *message, size_t length)
 {
-	const char *authzid = message, *username, *end = message + length;
-	char *password;
+	struct plain plain;
 
-	username = memchr(message, '\0', length);
-	if (username == NULL || ++username >= end)
+	if (!plain_parse(message, length, &plain))
 		return step_fail(sasl, SASL_MALFORMED_REQUEST, "malformed PLAIN message");
-	password = memchr(username, '\0', (size_t)(end - username));
-	if (password == NULL || password == username || ++password >= end ||
-	    memchr(password, '\0', (size_t)(end - password)) != NULL ||
-	    !utf8_valid(message, length))
-		return step_fail(sasl, SASL_MALFORMED_REQUEST, "malformed PLAIN message");
-	sasl->password = password;
-	return name_check(sasl, username, authzid);
-}
-
-static bool binding_find(const struct sasl *sasl, const char *name, enum binding *binding_out)
-{
-	for (size_t i = 0; i < COUNT_OF(bindings); i++) {
-		if (strcmp(bindings[i].name, name) != 0)
-			continue;
-		*binding_out = (enum binding)i;
-		return sasl->bindings[i];
-	}
-	return false;
+	sasl->password = plain.password;
+	return name_check(sasl, plain.username, plain.authzid);
 }
 
 static enum sasl_step scram_fail(struct sasl *sasl, enum scram_result result)
@@ -256,13 +140,13 @@ static enum sasl_step scram_first(struct sasl *sasl, const char *message, size_t
 	struct scram *scram = &sasl->scram;
 	enum binding binding;
 	enum scram_result result = scram_client_first(scram, sasl->arena, sasl->mechanism->digest,
-	    sasl->mechanism->plus, sasl->plus_offered, message, length);
+	    sasl->mechanism->kind == KIND_PLUS, sasl->plus_offered, message, length);
 
 	if (result != SCRAM_MALFORMED)
 		sasl->username = scram->username;
 	if (result != SCRAM_OK)
 		return scram_fail(sasl, result);
-	if (scram->plus && !binding_find(sasl, scram->binding_name, &binding))
+	if (scram->plus && !sasl_binding_find(sasl, scram->binding_name, &binding))
 		return step_fail(sasl, SASL_NOT_AUTHORIZED, "unknown channel binding");
 	return name_check(sasl, scram->username, scram->authzid);
 }
@@ -275,7 +159,7 @@ static enum sasl_step scram_final(struct sasl *sasl, const char *message, size_t
 	enum scram_result result;
 	const char *final;
 
-	if (sasl->scram.plus && binding_find(sasl, sasl->scram.binding_name, &binding))
+	if (sasl->scram.plus && sasl_binding_find(sasl, sasl->scram.binding_name, &binding))
 		byte_count = sasl->channel.binding(sasl->channel.state, binding, bytes);
 	result = scram_client_final(&sasl->scram, message, length, bytes, byte_count, &final);
 	if (result != SCRAM_OK)
@@ -291,7 +175,7 @@ static struct scram_keys keys_choose(
     struct sasl *sasl, const struct scram_keys *sha1, const struct scram_keys *sha256)
 {
 	bool weak = sasl->mechanism->digest == DIGEST_SHA1 ||
-	            (sasl->mechanism->plain && sha256 == NULL && sha1 != NULL);
+	            (sasl->mechanism->kind == KIND_PLAIN && sha256 == NULL && sha1 != NULL);
 	const struct scram_keys *keys = weak ? sha1 : sha256;
 	struct scram_keys fakes;
 
@@ -303,14 +187,31 @@ static struct scram_keys keys_choose(
 	return fakes;
 }
 
-/* A password that SASLprep (RFC 4013) refuses fits nobody, but is tried all the same. */
-static enum sasl_step plain_try(struct sasl *sasl, struct scram_keys *keys)
+/* SASLprep (RFC 4013): what it refuses fits nobody, but is tried all the same. */
+static enum sasl_step trial_begin(struct sasl *sasl, const struct scram_keys *keys)
 {
-	const char *prepared = jid_prepare_password(sasl->arena, sasl->password);
-	bool fits = scram_keys_fit(keys, prepared == NULL ? sasl->password : prepared);
+	sasl->prepared = jid_prepare_password(sasl->arena, sasl->password);
+	sasl->tried = *keys;
+	sasl->state = STATE_TRIAL;
+	return SASL_TRIAL;
+}
 
-	crypto_wipe(keys, sizeof(*keys));
-	if (!fits || prepared == NULL)
+const struct scram_keys *sasl_trial(const struct sasl *sasl, const char **password_out)
+{
+	*password_out = sasl->prepared == NULL ? sasl->password : sasl->prepared;
+	return &sasl->tried;
+}
+
+enum sasl_step sasl_tried(struct sasl *sasl, enum rc rc)
+{
+	bool fits = rc == RC_OK && sasl->prepared != NULL;
+
+	if (sasl->state != STATE_TRIAL)
+		return step_fail(sasl, SASL_MALFORMED_REQUEST, "trial that nobody asked for");
+	if (rc != RC_OK && rc != RC_NOT_AUTHORIZED)
+		return step_fail(
+		    sasl, SASL_TEMPORARY_AUTH_FAILURE, "too many passwords wait to be tried");
+	if (!fits)
 		return step_fail(sasl, SASL_NOT_AUTHORIZED, sasl->refusal);
 	if (sasl->disabled)
 		return step_fail(sasl, SASL_ACCOUNT_DISABLED, "account disabled");
@@ -322,6 +223,7 @@ enum sasl_step sasl_keys(
     struct sasl *sasl, enum rc rc, const struct scram_keys *sha1, const struct scram_keys *sha256)
 {
 	struct scram_keys keys;
+	enum sasl_step step;
 
 	if (sasl->state != STATE_KEYS)
 		return step_fail(sasl, SASL_MALFORMED_REQUEST, "keys that nobody asked for");
@@ -333,9 +235,13 @@ enum sasl_step sasl_keys(
 	sasl->refusal = rc == RC_ITEM_NOT_FOUND ? "no such account" : "wrong password";
 	keys = rc == RC_ITEM_NOT_FOUND ? keys_choose(sasl, NULL, NULL)
 	                               : keys_choose(sasl, sha1, sha256);
-	if (sasl->mechanism->plain)
-		return plain_try(sasl, &keys);
-	return step_send(sasl, SASL_CHALLENGE, scram_server_first(&sasl->scram, &keys, NULL));
+	if (sasl->mechanism->kind == KIND_PLAIN)
+		step = trial_begin(sasl, &keys);
+	else
+		step =
+		    step_send(sasl, SASL_CHALLENGE, scram_server_first(&sasl->scram, &keys, NULL));
+	crypto_wipe(&keys, sizeof(keys));
+	return step;
 }
 
 /* Decodes (section 6.4.2: "=" stands for nothing) and hands on to the state's function. */
@@ -351,17 +257,9 @@ static enum sasl_step message_take(struct sasl *sasl, const char *text)
 		return step_fail(sasl, SASL_INCORRECT_ENCODING, "not base64");
 	if (sasl->state == STATE_FINAL)
 		return scram_final(sasl, message, length);
-	if (!sasl->mechanism->plain)
-		return scram_first(sasl, message, length);
-	return plain_message(sasl, message, length);
-}
-
-static const struct mechanism *mechanism_find(const char *name)
-{
-	for (size_t i = 0; i < COUNT_OF(mechanisms); i++)
-		if (strcmp(mechanisms[i].name, name) == 0)
-			return &mechanisms[i];
-	return NULL;
+	if (sasl->mechanism->kind == KIND_PLAIN)
+		return plain_message(sasl, message, length);
+	return scram_first(sasl, message, length);
 }
 
 bool sasl_is_ongoing(const struct sasl *sasl)
@@ -373,16 +271,16 @@ enum sasl_step sasl_auth(struct sasl *sasl, const char *mechanism, const char *t
 {
 	enum sasl_failure failure;
 
-	if (sasl->state == STATE_KEYS || sasl->state == STATE_DONE)
+	if (sasl->state == STATE_KEYS || sasl->state == STATE_TRIAL || sasl->state == STATE_DONE)
 		return step_fail(sasl, SASL_MALFORMED_REQUEST, "auth inside an exchange");
 	exchange_end(sasl);
 	sasl->state = STATE_IDLE;
 	sasl->arena = arena_new(0);
 	sasl->disabled = false;
-	sasl->mechanism = mechanism == NULL ? NULL : mechanism_find(mechanism);
+	sasl->mechanism = mechanism == NULL ? NULL : sasl_mechanism_find(mechanism);
 	if (sasl->mechanism == NULL)
 		return step_fail(sasl, SASL_INVALID_MECHANISM, "unknown mechanism");
-	if (!mechanism_allowed(sasl, sasl->mechanism, &failure))
+	if (!sasl_mechanism_allowed(sasl, sasl->mechanism, &failure))
 		return step_fail(sasl, failure, "mechanism not offered");
 	sasl->state = STATE_FIRST;
 	if (*text != '\0')

@@ -33,6 +33,7 @@ bool sasl_failure_is_guess(enum sasl_failure failure);
 enum sasl_step {
 	SASL_CHALLENGE, /* send sasl_data() */
 	SASL_KEYS,      /* get the keys of sasl_username() and go on with sasl_keys() */
+	SASL_TRIAL,     /* try the password of sasl_trial() and go on with sasl_tried() */
 	SASL_SUCCESS,   /* sasl_username() is who it is; send sasl_data() */
 	SASL_FAILURE    /* send the name of sasl_failure(); another exchange may follow */
 };
@@ -69,10 +70,14 @@ enum sasl_step sasl_response(struct sasl *sasl, const char *text);
 enum sasl_step sasl_abort(struct sasl *sasl);
 /* An element that is none of these, or has children. */
 enum sasl_step sasl_malformed(struct sasl *sasl);
-/* As stream_credentials(). PLAIN pays for a PBKDF2 in here, whether or not there is such an
- * account. */
+/* As stream_credentials(). */
 enum sasl_step sasl_keys(
     struct sasl *sasl, enum rc rc, const struct scram_keys *sha1, const struct scram_keys *sha256);
+/* PLAIN's password, and the keys it has to fit (scram_keys_fit(), milliseconds), whether or not
+ * there is such an account. Both are lent until the next step. */
+const struct scram_keys *sasl_trial(const struct sasl *sasl, const char **password_out);
+/* RC_OK: it fits; RC_NOT_AUTHORIZED: it does not; anything else: it could not be tried. */
+enum sasl_step sasl_tried(struct sasl *sasl, enum rc rc);
 
 /* Base64 for the element, or "". Until the next step. */
 const char *sasl_data(const struct sasl *sasl);

@@ -1,6 +1,6 @@
 /* stream-private.h - the inside of a stream, shared by the files that make it up: stream.c (life,
- * bytes in, rounds), end.c (errors and ends), header.c, features.c, login.c, bind.c, stanzas.c,
- * acks.c, rest.c.
+ * bytes in, rounds), end.c (errors and ends), header.c, features.c, login.c, trial.c, bind.c,
+ * stanzas.c, acks.c, rest.c.
  *
  * A stream goes through its stages in order, from STAGE_HEADER again after TLS and after SASL. Each
  * first-level child goes to the function of the stage. While an answer of the owner's is awaited
@@ -23,6 +23,7 @@
 
 struct sasl;
 struct timer;
+struct trial;
 
 enum stage {
 	STAGE_HEADER,   /* waits for the peer's stream header */
@@ -40,7 +41,8 @@ struct login {
 	struct timer *timer; /* the deadline, or the nearer one of the TLS handshake */
 	int64_t deadline_ms;
 	struct sasl *sasl;
-	struct timer *hold; /* a failure is held back */
+	struct timer *hold;  /* a failure is held back */
+	struct trial *trial; /* a password is being tried */
 	unsigned failures;
 	unsigned bind_failures;
 	char *username; /* SASL has told; prepared */
@@ -145,6 +147,15 @@ void login_resume_deadline(struct stream *stream);
 /* Frees its timers: the end of the stream, or a move. */
 void login_stop(struct stream *stream);
 void login_free(struct stream *stream);
+/* As sasl_tried(). */
+void login_tried(struct stream *stream, enum rc rc);
+
+/* ---- trial.c */
+
+/* Tries the password of PLAIN; login_tried() follows, in the call or later. */
+void trial_start(struct stream *stream);
+/* Nobody waits for it any more; accepts NULL. */
+void trial_abandon(struct trial *trial);
 
 /* ---- bind.c */
 

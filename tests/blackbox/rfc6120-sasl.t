@@ -4,6 +4,7 @@ import base64
 import re
 
 from harness import *
+from lib.server import loopback
 from lib.tls import channel_binding
 
 SCRAMS = ("SCRAM-SHA-1", "SCRAM-SHA-256")
@@ -512,6 +513,35 @@ def _(server, romeo):
     line = server.wait_log(connection.source.replace(".", r"\."), since=mark)
     if "wrong" in line.replace("wrong password", ""):
         raise Failure(f"the password is in the log: {line}")
+
+
+def answered(connections):
+    """How many of them have an answer by now."""
+    for connection in connections:
+        connection.poll()
+    return sum(bool(connection.queue) for connection in connections)
+
+
+@test("RFC 6120 6: passwords that are tried one after the other hold up nobody else")
+def _():
+    with Server(workers=1) as server:
+        slow, quick = server.account("romeo"), server.account("juliet")
+        keys = scram_key("SCRAM-SHA-256", slow.password, iterations=400000)
+        server.sql(f"UPDATE users SET scram_sha_256 = '{keys}' WHERE username = '{slow.username}'")
+        source = loopback()
+        flood = [slow.connect(source=source) for _ in range(20)]
+        others = [quick.connect(source=loopback()) for _ in range(2)]
+        for connection in flood:
+            connection.auth("PLAIN", plain(slow))
+        succeed(others[0].sasl("SCRAM-SHA-1", quick.username, quick.password))
+        count = answered(flood)
+        if count > 10:
+            raise Failure(f"SCRAM had to wait for {count} passwords")
+        succeed(others[1].sasl("PLAIN", quick.username, quick.password))
+        if answered(flood) > count + 5:
+            raise Failure(f"PLAIN had to wait for {answered(flood) - count} passwords of another address")
+        for connection in flood:
+            succeed(connection.outcome())
 
 
 @test("RFC 6120 6: many logins at once")

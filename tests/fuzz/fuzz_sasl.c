@@ -70,6 +70,15 @@ static enum sasl_step auth(struct exchange *exchange, bool raw, const char *line
 	    exchange->sasl, mechanism, text_of(exchange, raw, space + 1, length - name - 1));
 }
 
+static enum sasl_step try_password(struct exchange *exchange)
+{
+	const char *password;
+	const struct scram_keys *keys = sasl_trial(exchange->sasl, &password);
+
+	return sasl_tried(
+	    exchange->sasl, scram_keys_fit(keys, password) ? RC_OK : RC_NOT_AUTHORIZED);
+}
+
 static enum sasl_step keys(struct exchange *exchange, char how)
 {
 	switch (how) {
@@ -110,6 +119,8 @@ static void step_check(struct exchange *exchange, enum sasl_step step, bool secr
 	struct sasl *sasl = exchange->sasl;
 
 	exchange->waits = step == SASL_KEYS;
+	if (step == SASL_TRIAL)
+		step = try_password(exchange);
 	switch (step) {
 	case SASL_CHALLENGE:
 		REQUIRE(sasl_data(sasl) != NULL && sasl_mechanism(sasl) != NULL);
@@ -127,7 +138,10 @@ static void step_check(struct exchange *exchange, enum sasl_step step, bool secr
 		REQUIRE(sasl_failure_name(sasl_failure(sasl)) != NULL && sasl_why(sasl) != NULL);
 		REQUIRE(sasl_response(sasl, "") == SASL_FAILURE);
 		REQUIRE(sasl_keys(sasl, RC_OK, &sha1, &sha256) == SASL_FAILURE);
+		REQUIRE(sasl_tried(sasl, RC_OK) == SASL_FAILURE);
 		return;
+	case SASL_TRIAL:
+		abort();
 	}
 }
 

@@ -68,6 +68,22 @@ static void test_texts(void **state)
 	address_release(&address);
 }
 
+/* Connections of one origin have a number in common. */
+static void test_number(void **state)
+{
+	const char *limit;
+	struct address *one = admit("2001:db8:1:2::1", &limit);
+	struct address *same = admit("2001:db8:1:2::2", &limit);
+	struct address *other = admit("2001:db8:1:3::1", &limit);
+
+	assert_true(address_number(one) == address_number(same));
+	assert_true(address_number(one) != address_number(other));
+	assert_true(address_number(one) != 0 && address_number(NULL) == 0);
+	address_release(&one);
+	address_release(&same);
+	address_release(&other);
+}
+
 static void assert_full(const char *text, const char *limit)
 {
 	const char *reached = NULL;
@@ -207,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_pending_of_one),
 		cmocka_unit_test(test_other_limits),
 		cmocka_unit_test(test_delays),

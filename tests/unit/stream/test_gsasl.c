@@ -39,6 +39,18 @@ struct conversation {
 	enum sasl_failure failure;
 };
 
+static enum sasl_step keys_give(struct sasl *sasl)
+{
+	enum sasl_step step = sasl_keys(sasl, RC_OK, &sha1, &sha256);
+	const struct scram_keys *keys;
+	const char *password;
+
+	if (step != SASL_TRIAL)
+		return step;
+	keys = sasl_trial(sasl, &password);
+	return sasl_tried(sasl, scram_keys_fit(keys, password) ? RC_OK : RC_NOT_AUTHORIZED);
+}
+
 /* Runs it and returns our last step. The client must agree to a success. */
 static enum sasl_step converse(Gsasl *gsasl, const struct conversation *talk, struct sasl *sasl)
 {
@@ -63,7 +75,7 @@ static enum sasl_step converse(Gsasl *gsasl, const struct conversation *talk, st
 	while (step == SASL_KEYS || step == SASL_CHALLENGE) {
 		if (step == SASL_KEYS) {
 			assert_string_equal(sasl_username(sasl), "romeo");
-			step = sasl_keys(sasl, RC_OK, &sha1, &sha256);
+			step = keys_give(sasl);
 			continue;
 		}
 		rc = gsasl_step64(client, sasl_data(sasl), &out);

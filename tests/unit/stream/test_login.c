@@ -7,9 +7,11 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "loop/chore.h"
 #include "net/address-private.h"
 #include "party.h"
 
@@ -372,6 +374,97 @@ static void test_gone_while_waiting(void **state)
 	party_close(&party);
 }
 
+/* Holds up the thread for chores until the test unlocks it. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_barrier_t at_gate;
+
+static void nothing(struct chore *chore)
+{
+}
+
+static void gate_work(struct chore *chore)
+{
+	pthread_barrier_wait(&at_gate);
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+}
+
+static void gate_shut(struct chore *first)
+{
+	pthread_barrier_init(&at_gate, NULL, 2);
+	pthread_mutex_lock(&gate);
+	chores_start();
+	assert_true(chore_give(first, 0, gate_work, nothing));
+	pthread_barrier_wait(&at_gate);
+	pthread_barrier_destroy(&at_gate);
+}
+
+/* The password is tried in another thread: the stream waits, and others go on. */
+static void test_trial(void **state)
+{
+	struct chore chore;
+	struct party party;
+
+	party_prepare(&party);
+	gate_shut(&chore);
+	open_secure(&party);
+	party_plain(&party, "wrong");
+	party_plain(&party, "secret");
+	party_told(&party, "credentials romeo@example.org\n");
+	party_heard(&party, "");
+	/* Nobody asked again. */
+	stream_credentials(party.stream, RC_OK, NULL, NULL);
+	pthread_mutex_unlock(&gate);
+	WAIT(party.peer->received.length >= strlen(FAILURE("not-authorized") SUCCESS));
+	party_heard(&party, FAILURE("not-authorized") SUCCESS);
+	chores_stop();
+	party_close(&party);
+}
+
+/* The stream ends while the password waits to be tried. */
+static void test_gone_in_trial(void **state)
+{
+	struct chore chore;
+	struct party party;
+
+	party_prepare(&party);
+	gate_shut(&chore);
+	open_secure(&party);
+	party_plain(&party, "secret");
+	party_told(&party, "credentials romeo@example.org\n");
+	stream_fail(party.stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+	WAIT(party.stream == NULL);
+	pthread_mutex_unlock(&gate);
+	chores_stop();
+	office_settle();
+	party_told(&party, "closed: system-shutdown\n");
+	party_close(&party);
+}
+
+/* So many wait that there is no place for another: not the client's fault. */
+static void test_trial_refused(void **state)
+{
+	struct chore first, *chores = mem_alloc_zero(CHORES_MAX * sizeof *chores);
+	struct party party;
+
+	party_prepare(&party);
+	gate_shut(&first);
+	for (size_t i = 0; i < CHORES_MAX; i++)
+		assert_true(chore_give(&chores[i], i, nothing, nothing));
+	open_secure(&party);
+	party_plain(&party, "secret");
+	party_heard(&party, FAILURE("temporary-auth-failure"));
+	party_told(&party, "credentials romeo@example.org\n"
+			   "refused romeo PLAIN: too many passwords wait to be tried\n");
+	pthread_mutex_unlock(&gate);
+	chores_stop();
+	office_settle();
+	party_plain(&party, "secret");
+	party_heard(&party, SUCCESS);
+	party_close(&party);
+	mem_free(chores);
+}
+
 static struct address *make_address(const char *text)
 {
 	struct sockaddr_in ipv4 = { .sin_family = AF_INET };
@@ -516,6 +609,9 @@ int main(void)
 		cmocka_unit_test(test_pipelined_too_much),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_gone_while_waiting),
+		cmocka_unit_test(test_trial),
+		cmocka_unit_test(test_gone_in_trial),
+		cmocka_unit_test(test_trial_refused),
 		cmocka_unit_test(test_held_back),
 		cmocka_unit_test(test_early_iq),
 		cmocka_unit_test(test_login_deadline),

@@ -59,6 +59,24 @@ static enum sasl_failure failure_of(struct sasl *sasl, enum sasl_step step)
 	return sasl_failure(sasl);
 }
 
+/* The step behind that of the keys, with the trial of PLAIN. */
+static enum sasl_step trial_make(struct sasl *sasl, enum sasl_step step)
+{
+	const struct scram_keys *keys;
+	const char *password;
+
+	if (step != SASL_TRIAL)
+		return step;
+	keys = sasl_trial(sasl, &password);
+	return sasl_tried(sasl, scram_keys_fit(keys, password) ? RC_OK : RC_NOT_AUTHORIZED);
+}
+
+static enum sasl_step keys_give(
+    struct sasl *sasl, enum rc rc, const struct scram_keys *first, const struct scram_keys *second)
+{
+	return trial_make(sasl, sasl_keys(sasl, rc, first, second));
+}
+
 static const char *offers(const struct sasl_channel *channel)
 {
 	struct sasl *sasl = sasl_new(channel);
@@ -141,9 +159,33 @@ static void test_plain(void **state)
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0Romeo\0secret")), SASL_KEYS);
 	assert_string_equal(sasl_username(sasl), "romeo");
 	assert_string_equal(sasl_mechanism(sasl), "PLAIN");
-	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_SUCCESS);
+	assert_int_equal(keys_give(sasl, RC_OK, &sha1, &sha256), SASL_SUCCESS);
 	assert_string_equal(sasl_data(sasl), "");
 	assert_string_equal(sasl_username(sasl), "romeo");
+	sasl_free(&sasl);
+}
+
+/* While a password is tried nothing else is taken; one that cannot be tried is not refused for
+ * ever.
+ */
+static void test_plain_trial(void **state)
+{
+	struct sasl *sasl = sasl_secure();
+	const char *password;
+
+	assert_int_equal(failure_of(sasl, sasl_tried(sasl, RC_OK)), SASL_MALFORMED_REQUEST);
+	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0secret")), SASL_KEYS);
+	assert_int_equal(failure_of(sasl, sasl_tried(sasl, RC_OK)), SASL_MALFORMED_REQUEST);
+	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0secret")), SASL_KEYS);
+	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_TRIAL);
+	assert_memory_equal(sasl_trial(sasl, &password), &sha256, sizeof(sha256));
+	assert_string_equal(password, "secret");
+	assert_int_equal(failure_of(sasl, sasl_tried(sasl, RC_RESOURCE_CONSTRAINT)),
+	    SASL_TEMPORARY_AUTH_FAILURE);
+	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0secret")), SASL_KEYS);
+	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_TRIAL);
+	assert_int_equal(failure_of(sasl, sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0x"))),
+	    SASL_MALFORMED_REQUEST);
 	sasl_free(&sasl);
 }
 
@@ -154,17 +196,17 @@ static void test_plain_ways(void **state)
 
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0wrong")), SASL_KEYS);
 	assert_int_equal(
-	    failure_of(sasl, sasl_keys(sasl, RC_OK, &sha1, &sha256)), SASL_NOT_AUTHORIZED);
+	    failure_of(sasl, keys_give(sasl, RC_OK, &sha1, &sha256)), SASL_NOT_AUTHORIZED);
 	assert_string_equal(sasl_username(sasl), "romeo");
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0wrong")), SASL_KEYS);
 	assert_int_equal(
-	    failure_of(sasl, sasl_keys(sasl, RC_OK, &sha1, NULL)), SASL_NOT_AUTHORIZED);
+	    failure_of(sasl, keys_give(sasl, RC_OK, &sha1, NULL)), SASL_NOT_AUTHORIZED);
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0secret")), SASL_KEYS);
-	assert_int_equal(failure_of(sasl, sasl_keys(sasl, RC_OK, NULL, NULL)), SASL_NOT_AUTHORIZED);
+	assert_int_equal(failure_of(sasl, keys_give(sasl, RC_OK, NULL, NULL)), SASL_NOT_AUTHORIZED);
 	assert_int_equal(sasl_auth(sasl, "PLAIN", ""), SASL_CHALLENGE);
 	assert_string_equal(sasl_data(sasl), "");
 	assert_int_equal(sasl_response(sasl, PLAIN("\0romeo\0secret")), SASL_KEYS);
-	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, NULL), SASL_SUCCESS);
+	assert_int_equal(keys_give(sasl, RC_OK, &sha1, NULL), SASL_SUCCESS);
 	sasl_free(&sasl);
 }
 
@@ -244,7 +286,7 @@ static void test_authzid(void **state)
 
 		if (cases[i].good) {
 			assert_int_equal(step, SASL_KEYS);
-			assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_SUCCESS);
+			assert_int_equal(keys_give(sasl, RC_OK, &sha1, &sha256), SASL_SUCCESS);
 			sasl_free(&sasl);
 			sasl = sasl_secure();
 		} else {
@@ -263,12 +305,12 @@ static void test_authzid(void **state)
 static void test_impossible_names(void **state)
 {
 	struct sasl *sasl = sasl_secure();
+	enum sasl_step step = sasl_auth(sasl, "PLAIN", PLAIN("\0ro meo\0secret"));
 
-	assert_int_equal(failure_of(sasl, sasl_auth(sasl, "PLAIN", PLAIN("\0ro meo\0secret"))),
-	    SASL_NOT_AUTHORIZED);
-	assert_int_equal(
-	    failure_of(sasl, sasl_auth(sasl, "PLAIN", PLAIN("\0romeo@example.org\0secret"))),
-	    SASL_NOT_AUTHORIZED);
+	assert_int_equal(step, SASL_TRIAL);
+	assert_int_equal(failure_of(sasl, trial_make(sasl, step)), SASL_NOT_AUTHORIZED);
+	step = sasl_auth(sasl, "PLAIN", PLAIN("\0romeo@example.org\0secret"));
+	assert_int_equal(failure_of(sasl, trial_make(sasl, step)), SASL_NOT_AUTHORIZED);
 	assert_int_equal(sasl_auth(sasl, "SCRAM-SHA-1", PLAIN("n,,n=ro meo,r=x")), SASL_CHALLENGE);
 	sasl_free(&sasl);
 }
@@ -281,7 +323,7 @@ static void test_trouble(void **state)
 
 	for (size_t i = 0; i < COUNT_OF(rcs); i++) {
 		assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0secret")), SASL_KEYS);
-		assert_int_equal(failure_of(sasl, sasl_keys(sasl, rcs[i], NULL, NULL)),
+		assert_int_equal(failure_of(sasl, keys_give(sasl, rcs[i], NULL, NULL)),
 		    SASL_TEMPORARY_AUTH_FAILURE);
 	}
 	sasl_free(&sasl);
@@ -293,14 +335,14 @@ static void test_disabled(void **state)
 	struct sasl *sasl = sasl_secure();
 
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0secret")), SASL_KEYS);
-	assert_int_equal(failure_of(sasl, sasl_keys(sasl, RC_NOT_ALLOWED, &sha1, &sha256)),
+	assert_int_equal(failure_of(sasl, keys_give(sasl, RC_NOT_ALLOWED, &sha1, &sha256)),
 	    SASL_ACCOUNT_DISABLED);
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0wrong")), SASL_KEYS);
 	assert_int_equal(
-	    failure_of(sasl, sasl_keys(sasl, RC_NOT_ALLOWED, &sha1, &sha256)), SASL_NOT_AUTHORIZED);
+	    failure_of(sasl, keys_give(sasl, RC_NOT_ALLOWED, &sha1, &sha256)), SASL_NOT_AUTHORIZED);
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0wrong")), SASL_KEYS);
 	assert_int_equal(
-	    failure_of(sasl, sasl_keys(sasl, RC_NOT_ALLOWED, NULL, NULL)), SASL_ACCOUNT_DISABLED);
+	    failure_of(sasl, keys_give(sasl, RC_NOT_ALLOWED, NULL, NULL)), SASL_ACCOUNT_DISABLED);
 	sasl_free(&sasl);
 }
 
@@ -311,12 +353,12 @@ static void test_unknown(void **state)
 	struct sasl *sasl = sasl_secure();
 
 	assert_int_equal(sasl_auth(sasl, "SCRAM-SHA-256", PLAIN("n,,n=nobody,r=x")), SASL_KEYS);
-	assert_int_equal(sasl_keys(sasl, RC_ITEM_NOT_FOUND, NULL, NULL), SASL_CHALLENGE);
+	assert_int_equal(keys_give(sasl, RC_ITEM_NOT_FOUND, NULL, NULL), SASL_CHALLENGE);
 	first = strstr(base64_decode(arena, sasl_data(sasl), &(size_t){ 0 }), ",s=");
 	assert_int_equal(failure_of(sasl, sasl_response(sasl, PLAIN("c=biws,r=x,p=AAAA"))),
 	    SASL_MALFORMED_REQUEST);
 	assert_int_equal(sasl_auth(sasl, "SCRAM-SHA-256", PLAIN("n,,n=nobody,r=x")), SASL_KEYS);
-	assert_int_equal(sasl_keys(sasl, RC_ITEM_NOT_FOUND, NULL, NULL), SASL_CHALLENGE);
+	assert_int_equal(keys_give(sasl, RC_ITEM_NOT_FOUND, NULL, NULL), SASL_CHALLENGE);
 	again = strstr(base64_decode(arena, sasl_data(sasl), &(size_t){ 0 }), ",s=");
 	assert_string_equal(first, again);
 	assert_non_null(strstr(first, ",i=10"));
@@ -344,7 +386,7 @@ static int64_t refusal_us(enum rc rc, const struct scram_keys *keys)
 		int64_t before = cpu_us(), took;
 
 		sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0wrong"));
-		assert_int_equal(sasl_keys(sasl, rc, NULL, keys), SASL_FAILURE);
+		assert_int_equal(keys_give(sasl, rc, NULL, keys), SASL_FAILURE);
 		took = cpu_us() - before;
 		least = took < least ? took : least;
 	}
@@ -374,13 +416,13 @@ static void test_password_prepared(void **state)
 	scram_keys_make(&keys, DIGEST_SHA256, jid_prepare_password(arena, "\xc3\xa4 IV"), 10);
 	assert_int_equal(
 	    sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0a\xcc\x88\xc2\xa0\xe2\x85\xa3")), SASL_KEYS);
-	assert_int_equal(sasl_keys(sasl, RC_OK, NULL, &keys), SASL_SUCCESS);
+	assert_int_equal(keys_give(sasl, RC_OK, NULL, &keys), SASL_SUCCESS);
 	sasl_free(&sasl);
 	sasl = sasl_secure();
 	scram_keys_make(&keys, DIGEST_SHA256, "a\x07", 10);
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0a\x07")), SASL_KEYS);
 	assert_int_equal(
-	    failure_of(sasl, sasl_keys(sasl, RC_OK, NULL, &keys)), SASL_NOT_AUTHORIZED);
+	    failure_of(sasl, keys_give(sasl, RC_OK, NULL, &keys)), SASL_NOT_AUTHORIZED);
 	sasl_free(&sasl);
 }
 
@@ -395,14 +437,14 @@ static void test_begun_anew(void **state)
 	assert_true(sasl_is_ongoing(sasl));
 	assert_int_equal(sasl_auth(sasl, "SCRAM-SHA-1", PLAIN("n,,n=juliet,r=x")), SASL_KEYS);
 	assert_false(sasl_is_ongoing(sasl));
-	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_CHALLENGE);
+	assert_int_equal(keys_give(sasl, RC_OK, &sha1, &sha256), SASL_CHALLENGE);
 	assert_int_equal(failure_of(sasl, sasl_auth(sasl, "NONSENSE", "")), SASL_INVALID_MECHANISM);
 	assert_int_equal(failure_of(sasl, sasl_response(sasl, "AAAA")), SASL_MALFORMED_REQUEST);
 	assert_int_equal(sasl_auth(sasl, "SCRAM-SHA-1", PLAIN("n,,n=juliet,r=x")), SASL_KEYS);
-	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_CHALLENGE);
+	assert_int_equal(keys_give(sasl, RC_OK, &sha1, &sha256), SASL_CHALLENGE);
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0secret")), SASL_KEYS);
 	assert_string_equal(sasl_username(sasl), "romeo");
-	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_SUCCESS);
+	assert_int_equal(keys_give(sasl, RC_OK, &sha1, &sha256), SASL_SUCCESS);
 	sasl_free(&sasl);
 }
 
@@ -414,20 +456,20 @@ static void test_out_of_order(void **state)
 	assert_int_equal(failure_of(sasl, sasl_response(sasl, "AAAA")), SASL_MALFORMED_REQUEST);
 	assert_int_equal(failure_of(sasl, sasl_abort(sasl)), SASL_ABORTED);
 	assert_int_equal(
-	    failure_of(sasl, sasl_keys(sasl, RC_OK, &sha1, &sha256)), SASL_MALFORMED_REQUEST);
+	    failure_of(sasl, keys_give(sasl, RC_OK, &sha1, &sha256)), SASL_MALFORMED_REQUEST);
 	assert_int_equal(failure_of(sasl, sasl_response(sasl, PLAIN("\0romeo\0secret"))),
 	    SASL_MALFORMED_REQUEST);
 	assert_int_equal(sasl_auth(sasl, "SCRAM-SHA-1", PLAIN("n,,n=romeo,r=x")), SASL_KEYS);
 	assert_int_equal(failure_of(sasl, sasl_response(sasl, "")), SASL_MALFORMED_REQUEST);
 	assert_int_equal(
-	    failure_of(sasl, sasl_keys(sasl, RC_OK, &sha1, &sha256)), SASL_MALFORMED_REQUEST);
+	    failure_of(sasl, keys_give(sasl, RC_OK, &sha1, &sha256)), SASL_MALFORMED_REQUEST);
 	assert_int_equal(sasl_auth(sasl, "SCRAM-SHA-1", PLAIN("n,,n=romeo,r=x")), SASL_KEYS);
-	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_CHALLENGE);
+	assert_int_equal(keys_give(sasl, RC_OK, &sha1, &sha256), SASL_CHALLENGE);
 	assert_int_equal(failure_of(sasl, sasl_abort(sasl)), SASL_ABORTED);
 	assert_int_equal(failure_of(sasl, sasl_response(sasl, "")), SASL_MALFORMED_REQUEST);
 	assert_int_equal(failure_of(sasl, sasl_malformed(sasl)), SASL_MALFORMED_REQUEST);
 	assert_int_equal(sasl_auth(sasl, "PLAIN", PLAIN("\0romeo\0secret")), SASL_KEYS);
-	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_SUCCESS);
+	assert_int_equal(keys_give(sasl, RC_OK, &sha1, &sha256), SASL_SUCCESS);
 	sasl_free(&sasl);
 }
 
@@ -490,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_not_offered),
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_plain_trial),
 		cmocka_unit_test(test_plain_ways),
 		cmocka_unit_test(test_plain_malformed),
 		cmocka_unit_test(test_encoding),
