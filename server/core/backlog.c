@@ -6,7 +6,9 @@
 #include "core/pause.h"
 #include "core/session.h"
 
-#define PAGE_ROWS 100
+/* Rows read for a page. */
+#define FEWEST_ROWS 4
+#define MOST_ROWS 100
 /* A page ends with the stanza that exceeds this, far below what a connection may have unsent. */
 #define PAGE_BYTES (256 * 1024)
 /* A client that takes longer for a page gets the next one all the same, when a message arrives. */
@@ -18,6 +20,7 @@ struct flush {
 	struct account *account;   /* referenced */
 	struct jid *to;            /* the session, which may be gone */
 	int64_t first_id, last_id; /* of the page that was sent last */
+	size_t rows;               /* to read: at most twice what went into the page before */
 	size_t outstanding;        /* stanzas of that page the client does not have yet */
 	int64_t since_us;          /* when it was sent */
 	bool reading;
@@ -105,7 +108,7 @@ static void flush_read(struct flush *flush)
 	flush->reading = true;
 	flush->pause = pause_new(flush->account);
 	backlog->module->backlog->read(
-	    account_key_of(flush->account, arena), flush->last_id, PAGE_ROWS, page_read, flush);
+	    account_key_of(flush->account, arena), flush->last_id, flush->rows, page_read, flush);
 	arena_free(&arena);
 }
 
@@ -116,6 +119,7 @@ static void flush_start(struct backlog *backlog, const struct session *session)
 		return;
 	backlog->flush = mem_alloc_zero(sizeof *backlog->flush);
 	backlog->flush->backlog = backlog;
+	backlog->flush->rows = MOST_ROWS;
 	backlog->flush->account = account_ref(backlog->account);
 	backlog->flush->to = jid_copy_heap(session_jid(session));
 	flush_read(backlog->flush);
@@ -187,11 +191,19 @@ static size_t row_send(struct flush *flush, struct session *session, int64_t id,
 	return bytes;
 }
 
+/* Large rows are not to be read again and again. */
+static size_t rows_after(size_t sent)
+{
+	if (2 * sent > MOST_ROWS)
+		return MOST_ROWS;
+	return 2 * sent < FEWEST_ROWS ? FEWEST_ROWS : 2 * sent;
+}
+
 /* Returns whether these were the last rows. Sending may end the session. */
 static bool page_send(struct flush *flush, const struct store_result *rows)
 {
 	struct session *session;
-	size_t bytes = 0, row;
+	size_t bytes = 0, row, asked = flush->rows;
 
 	flush->outstanding = 0;
 	flush->since_us = time_now_us();
@@ -202,7 +214,8 @@ static bool page_send(struct flush *flush, const struct store_result *rows)
 		bytes +=
 		    row_send(flush, session, store_integer(rows, row, 0), store_text(rows, row, 1));
 	}
-	return row == store_rows(rows) && row < PAGE_ROWS;
+	flush->rows = rows_after(row);
+	return row == store_rows(rows) && row < asked;
 }
 
 /* The rows are still there, and found when the account is loaded again. */

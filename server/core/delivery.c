@@ -24,6 +24,8 @@ struct delivery {
 	struct receipt *receipt;           /* held until confirmed or kept */
 	int64_t message_id;                /* of the row, if there is to be one; 0: none */
 	uint64_t arrival;                  /* as that of the task */
+	void (*told)(void *state); /* who wants to know its end, and nothing else; or NULL */
+	void *told_state;
 	int64_t since_ms;
 	unsigned outstanding; /* sessions that have not said */
 	bool confirmed;
@@ -228,6 +230,16 @@ void delivery_kept(struct session *session, const struct stanza *stanza, int64_t
 	delivery_to(delivery, session);
 }
 
+void delivery_told(
+    struct session *session, const struct stanza *stanza, void (*told)(void *state), void *state)
+{
+	struct delivery *delivery = delivery_new(session->account, stanza, NULL);
+
+	delivery->told = told;
+	delivery->told_state = state;
+	delivery_to(delivery, session);
+}
+
 bool delivery_is_under_way(const struct account *account, int64_t message_id)
 {
 	const struct delivery *delivery;
@@ -240,8 +252,22 @@ bool delivery_is_under_way(const struct account *account, int64_t message_id)
 
 /* ---- what clients say ---- */
 
+/* Whether this is one that somebody waits for; it is over. */
+static bool delivery_tell(struct delivery *delivery)
+{
+	struct delivery over = *delivery;
+
+	if (over.told == NULL)
+		return false;
+	delivery_free(delivery);
+	over.told(over.told_state);
+	return true;
+}
+
 void delivery_confirmed(struct delivery *delivery)
 {
+	if (delivery_tell(delivery))
+		return;
 	delivery->outstanding--;
 	if (!delivery->confirmed) {
 		delivery->confirmed = true;
@@ -257,6 +283,8 @@ void delivery_confirmed(struct delivery *delivery)
 
 void delivery_lost(struct delivery *delivery)
 {
+	if (delivery_tell(delivery))
+		return;
 	delivery->outstanding--;
 	if (delivery->outstanding > 0 || delivery->keeping)
 		return;

@@ -22,6 +22,9 @@ struct task;
 void delivery_message(struct task *task);
 /* A message that is kept already under `message_id`, to one session. */
 void delivery_kept(struct session *session, const struct stanza *stanza, int64_t message_id);
+/* Sends a stanza to one session; `told` is called once, when the client has it or is gone. */
+void delivery_told(
+    struct session *session, const struct stanza *stanza, void (*told)(void *state), void *state);
 /* Whether what is kept under that number is on its way to one of the account's sessions. */
 bool delivery_is_under_way(const struct account *account, int64_t message_id);
 /* From c2s. */

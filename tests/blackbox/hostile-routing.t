@@ -273,11 +273,11 @@ def _(server, romeo):
         connection.close()
 
 
-@hostile("large requests of strangers do not keep anybody from logging in", timeout=60)
+@hostile("requests of strangers as large as stanzas may be do not keep anybody from logging in", timeout=60)
 def _(server, juliet):
     for number in range(10):
         evil = server.account("evil").login()
-        evil.send(f"<presence type='subscribe' to='{juliet.jid}'><status>{'>' * 60000}</status></presence>")
+        evil.send(f"<presence type='subscribe' to='{juliet.jid}'><status>{'>' * 250000}</status></presence>")
         evil.iq("get", f"<query xmlns='{NS.roster}'/>")
         evil.end()
     stored = settle(lambda: int(server.sql("SELECT count(*) FROM subscription_requests WHERE username = "
@@ -292,6 +292,23 @@ def _(server, juliet):
         j.end()
 
 
+@hostile("and neither if she reads slowly", timeout=60)
+def _(server, juliet):
+    stanza = f"<presence xmlns=''jabber:client'' type=''subscribe''><status>{'&gt;' * 250000}</status></presence>"
+    server.sql("INSERT INTO subscription_requests (domain, username, contact, stanza, requested_at) VALUES "
+               + ", ".join(f"('{juliet.domain}', '{juliet.username}', 'evil{number}@example.org', '{stanza}', 1)"
+                           for number in range(30)))
+    other, slow = juliet.login("chamber"), juliet.login("balcony")
+    slow.send(f"<presence/><message to='{other.jid}'/>")
+    other.expect(f"<message from='{slow.jid}'/>")
+    # The server's reads are in order: it has read requests, and sent what it would.
+    other.iq("get", "<vCard xmlns='vcard-temp'/>")
+    other.sync()
+    for number in range(30):
+        slow.expect(f"<presence type='subscribe' from='evil{number}@example.org'/>", timeout=20)
+    slow.sync()
+
+
 @hostile("and neither do large presences of contacts, however many log in with one", timeout=60)
 def _(server, juliet):
     friends = [server.account("friend") for _ in range(8)]
@@ -303,7 +320,7 @@ def _(server, juliet):
     clients = []
     for friend in friends:
         client = friend.login()
-        client.send(f"<presence><status>{'>' * 60000}</status></presence>")
+        client.send(f"<presence><status>{'>' * 240000}</status></presence>")
         client.sync()
         clients.append(client)
     for _ in range(2):
