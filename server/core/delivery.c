@@ -351,8 +351,13 @@ static void delivery_is_kept(void *state, enum rc rc)
 		delivery_again(delivery);
 }
 
+/* It is not for keeping (XEP-0160 section 3, XEP-0334): the sender waits no longer, and is told if
+ * it is lost. */
 static void message_unkept(struct task *task)
 {
+	struct delivery *delivery = task->state;
+
+	receipt_release(&delivery->receipt);
 	task->rc = RC_SERVICE_UNAVAILABLE;
 }
 

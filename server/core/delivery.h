@@ -2,7 +2,8 @@
  * It holds the sender's receipt; it is confirmed by the first client that acknowledges it or,
  * without XEP-0198, when it was written to the socket. If every session loses it, it is delivered
  * anew: to other sessions, or kept (offline). What a client has not acknowledged in time is kept as
- * well, so that the sender's acknowledgement is never later than about a second. */
+ * well, so that the sender's acknowledgement is never later than about a second; what must not be
+ * kept is acknowledged then. */
 #ifndef GODWIT_CORE_DELIVERY_H
 #define GODWIT_CORE_DELIVERY_H
 

@@ -415,6 +415,25 @@ def _(server, romeo, juliet):
     expect_numbers(juliet.login("balcony", presence=True), 5)
 
 
+@two_users("XEP-0198 3: what must not be stored holds up the sender no longer than what is")
+def _(romeo, juliet):
+    j = silent(juliet)
+    r = sender(romeo)
+    no_store = "<no-store xmlns='urn:xmpp:hints'/>"
+    r.message(j.jid, kind="headline", id="headline")
+    r.message(j.jid, kind="groupchat", id="groupchat")
+    r.message(juliet.jid, id="hint", inside=no_store)
+    r.message(juliet.jid, None, id="state", inside="<composing xmlns='http://jabber.org/protocol/chatstates'/>")
+    for name in ("headline", "groupchat", "hint", "state"):
+        j.expect(f"<message id='{name}'/>")
+    r.ask_until_settled()
+    expect_rows(juliet, 0)
+    # It is not lost without a word (RFC 6121 section 8.5.3.2.1).
+    j.abort()
+    for name in ("headline", "groupchat", "hint"):
+        expect_error(r.expect(f"<message type='error' id='{name}'/>"), "service-unavailable")
+
+
 @two_users("XEP-0198 3: a row goes when the client acknowledges, late as that may be")
 def _(romeo, juliet):
     j = silent(juliet)
