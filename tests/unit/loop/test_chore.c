@@ -69,11 +69,9 @@ static int end(void **state)
 static void gate_shut(struct note *first)
 {
 	chores_start();
-	pthread_barrier_init(&at_gate, NULL, 2);
 	pthread_mutex_lock(&gate);
 	assert_true(chore_give(&first->chore, 7, gate_work, note_done));
 	pthread_barrier_wait(&at_gate);
-	pthread_barrier_destroy(&at_gate);
 }
 
 static void gate_open(size_t wanted)
@@ -153,5 +151,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stop, begin, end),
 	};
 
+	pthread_barrier_init(&at_gate, NULL, 2);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -391,12 +391,10 @@ static void gate_work(struct chore *chore)
 
 static void gate_shut(struct chore *first)
 {
-	pthread_barrier_init(&at_gate, NULL, 2);
 	pthread_mutex_lock(&gate);
 	chores_start();
 	assert_true(chore_give(first, 0, gate_work, nothing));
 	pthread_barrier_wait(&at_gate);
-	pthread_barrier_destroy(&at_gate);
 }
 
 /* The password is tried in another thread: the stream waits, and others go on. */
@@ -619,5 +617,6 @@ int main(void)
 		cmocka_unit_test(test_deadline_ends),
 	};
 
+	pthread_barrier_init(&at_gate, NULL, 2);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
