@@ -31,7 +31,7 @@ static const struct config_key offline_keys[] = {
 };
 
 static const struct statement offline_load =
-    STATEMENT("SELECT count(*), CAST(COALESCE(sum(bytes), 0) AS BIGINT), min(expires_at)"
+    STATEMENT("SELECT count(*), CAST(COALESCE(sum(bytes), 0) AS BIGINT), min(expires_at), max(id)"
 	      " FROM offline_messages WHERE domain = $1 AND username = $2");
 static const struct statement offline_insert = STATEMENT(
     "INSERT INTO offline_messages (domain, username, id, stanza, bytes, stored_at, expires_at)"
@@ -291,7 +291,7 @@ static void offline_loaded(struct account *account, const struct store_result *r
 	mailbox->bytes = store_integer(rows, 0, 1);
 	mailbox->purge_at_us = store_integer(rows, 0, 2);
 	mailbox_purge(account);
-	backlog_wait(account, &godwit_module);
+	backlog_wait(account, &godwit_module, store_integer(rows, 0, 3));
 }
 
 static const struct hook offline_hooks[] = {

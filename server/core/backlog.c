@@ -3,6 +3,7 @@
 
 #include "core/account.h"
 #include "core/delivery.h"
+#include "core/home.h"
 #include "core/pause.h"
 #include "core/session.h"
 
@@ -244,15 +245,20 @@ static void page_read(const struct store_result *result, void *state)
 
 /* ---- what modules say ---- */
 
-void backlog_wait(struct account *account, const struct module *module)
+/* Its rows, or some of them, are for whoever can take them. */
+static void backlog_begin(struct backlog *backlog)
 {
-	struct backlog *backlog = backlog_need(account, module);
-
 	backlog->waits = true;
 	if (backlog->flush != NULL)
 		backlog->flush->anew = true;
 	else
-		flush_start(backlog, session_best(account, NULL));
+		flush_start(backlog, session_best(backlog->account, NULL));
+}
+
+void backlog_wait(struct account *account, const struct module *module, int64_t highest)
+{
+	home_skip_ids(highest);
+	backlog_begin(backlog_need(account, module));
 }
 
 void backlog_add(struct account *account, const struct module *module, int64_t number)
@@ -261,7 +267,7 @@ void backlog_add(struct account *account, const struct module *module, int64_t n
 	struct flush *flush = backlog->flush;
 
 	if (flush == NULL || number <= flush->last_id) {
-		backlog_wait(account, module);
+		backlog_begin(backlog);
 		return;
 	}
 	backlog->waits = true;
@@ -331,5 +337,5 @@ void backlogs_lost(struct account *account)
 {
 	for (const struct module *const *module = server_modules(); *module != NULL; module++)
 		if ((*module)->backlog != NULL)
-			backlog_wait(account, *module);
+			backlog_begin(backlog_need(account, *module));
 }

@@ -44,8 +44,9 @@ struct backlog_source {
 	void (*forgotten)(struct account *account, const struct store_result *rows);
 };
 
-/* Rows may wait that no session has: found when the account was loaded. */
-void backlog_wait(struct account *account, const struct module *module);
+/* Rows may wait that no session has: found when the account was loaded. What arrives from now on
+ * gets numbers above `highest`, that of their last. */
+void backlog_wait(struct account *account, const struct module *module, int64_t highest);
 /* A row that no session has was committed under this number. */
 void backlog_add(struct account *account, const struct module *module, int64_t number);
 /* Whether rows are being sent that a message to `to` would overtake. */

@@ -17,6 +17,8 @@
 #define BUCKETS 1024
 /* Low bits of a row's number that tell the worker. */
 #define ID_WORKER_BITS 8
+/* So high no clock goes; it leaves room for those above. */
+#define ID_FOUND_MAX (INT64_MAX / 2)
 
 static struct worker *const *workers;
 static size_t worker_count;
@@ -129,6 +131,12 @@ int64_t home_next_id(void)
 
 	last_id = now > last_id ? now : last_id + 1;
 	return last_id << ID_WORKER_BITS | (int64_t)worker_index(worker_current());
+}
+
+void home_skip_ids(int64_t id)
+{
+	if (id <= ID_FOUND_MAX && id >> ID_WORKER_BITS > last_id)
+		last_id = id >> ID_WORKER_BITS;
 }
 
 bool server_serves(const char *domain)

@@ -37,7 +37,10 @@ size_t home_sessions(void);
 size_t home_accounts(void);
 
 /* A number for a stored row: ascending on this worker, unique over all workers and restarts (time
- * in us, with the worker's number in the low bits). */
+ * in us, with the worker's number in the low bits) as long as the clock goes forward. */
 int64_t home_next_id(void);
+/* The next ones are above this one, which was found in the database: the clock may have been set
+ * back. */
+void home_skip_ids(int64_t id);
 
 #endif

@@ -294,6 +294,30 @@ def _(server, romeo, juliet):
     wait_rows(juliet, r, 0)
 
 
+@two_users("XEP-0160 2: the order holds though the clock was set back before a restart")
+def _(server, romeo, juliet):
+    r = sender(romeo)
+    kept(r, juliet, 3)
+    # As if kept a century from now.
+    server.sql(f"UPDATE offline_messages SET id = id + {(100 * 365 * 86400 * 10**6) << 8}")
+    server.restart()
+    r = sender(romeo)
+    kept(r, juliet, 3, first=3)
+    expect_numbers(juliet.login("balcony", presence=True), 6)
+
+
+@test("XEP-0160: a number as high as there are does no harm")
+def _(server, romeo, juliet):
+    r = sender(romeo)
+    kept(r, juliet, 1)
+    server.sql(f"UPDATE offline_messages SET id = {2**63 - 1}")
+    server.restart()
+    r = sender(romeo)
+    kept(r, juliet, 2, first=1)
+    if sorted(bodies(juliet.login("balcony", presence=True), 3)) != ["0", "1", "2"]:
+        raise Failure("not all")
+
+
 # -- limits --
 
 @test("XEP-0160 2: a full mailbox refuses, and the sender is told; once emptied it takes again")
