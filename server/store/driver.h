@@ -67,6 +67,18 @@ struct store_result {
 
 struct connection;
 
+/* How the log of changes is read, changes.c. */
+struct change_log {
+	const char *beginning; /* the position before all rows */
+	const struct statement *listen; /* so that the connection is woken; NULL: not needed */
+	const struct statement *goal;   /* one value: a position that takes in all there is now */
+	/* Rows of struct change behind position $1 up to position $2, with numbers above $3, at
+	 * most $4. */
+	const struct statement *page;
+};
+
+enum wake { WAKE_CONNECTED, WAKE_CHANGED };
+
 struct driver {
 	struct connection *(*attach)(struct store *store);
 	/* Takes over the request. */
@@ -77,6 +89,10 @@ struct driver {
 	void (*detach)(struct connection *connection);
 	void (*close)(struct store *store);
 	bool (*is_up)(const struct connection *connection);
+	/* Calls `woken` of the connection from now on: when it is connected anew, and when somebody
+	 * else may have changed something. */
+	void (*watch)(struct connection *connection);
+	const struct change_log *change_log;
 };
 
 struct store {
@@ -98,6 +114,7 @@ struct connection {
 	struct later refuse;
 	int64_t failure_logged_ms;
 	unsigned failures_unlogged;
+	void (*woken)(struct connection *connection, enum wake wake); /* NULL: nobody follows */
 };
 
 /* Fills in the common parts; the driver has allocated it all zero. */
@@ -105,6 +122,13 @@ void store_init(
     struct store *store, const struct driver *driver, const struct store_limits *limits);
 void store_finish(struct store *store);
 void connection_init(struct connection *connection, struct store *store);
+/* That of the current worker; NULL before store_attach(). */
+struct connection *connection_current(void);
+static inline void connection_wake(struct connection *connection, enum wake wake)
+{
+	if (connection->woken != NULL)
+		connection->woken(connection, wake);
+}
 /* Answers what was refused and not told yet. */
 void connection_refuse_now(struct connection *connection);
 /* Tells the one who asked, and frees the request (not its `answer`). */

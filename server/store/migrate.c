@@ -12,6 +12,8 @@
 
 #define NUMBER_DIGITS 3
 #define MAX_STEPS 999
+/* Lies beside the steps and is none: an administrator runs it. */
+#define ROLES "roles.sql"
 
 struct steps {
 	const char *schema_dir;
@@ -118,7 +120,8 @@ static bool steps_collect(struct steps *steps, DIR *directory)
 		size_t length = strlen(entry->d_name);
 
 		if (entry->d_name[0] == '.' || length < 5 ||
-		    strcmp(entry->d_name + length - 4, ".sql") != 0)
+		    strcmp(entry->d_name + length - 4, ".sql") != 0 ||
+		    strcmp(entry->d_name, ROLES) == 0)
 			continue;
 		if (!step_add(steps, entry->d_name))
 			return false;

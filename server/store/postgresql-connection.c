@@ -97,6 +97,7 @@ static void connection_take(struct postgresql_connection *connection, PGconn *pg
 	connection->retries = 0;
 	back_log(connection);
 	worker_later(&connection->work, postgresql_work);
+	connection_wake(&connection->base, WAKE_CONNECTED);
 }
 
 static void attempt_over(struct mail *mail)

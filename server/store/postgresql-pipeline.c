@@ -372,6 +372,20 @@ static bool results_take(struct postgresql_connection *connection)
 	return true;
 }
 
+/* However many there are, and whoever sent them: somebody has changed something. */
+static void notices_take(struct postgresql_connection *connection)
+{
+	PGnotify *notice;
+	bool any = false;
+
+	while ((notice = PQnotifies(connection->pg)) != NULL) {
+		PQfreemem(notice);
+		any = true;
+	}
+	if (any)
+		connection_wake(&connection->base, WAKE_CHANGED);
+}
+
 void postgresql_ready(void *state, unsigned what)
 {
 	struct postgresql_connection *connection = state;
@@ -380,6 +394,7 @@ void postgresql_ready(void *state, unsigned what)
 
 	if (!results_take(connection))
 		return;
+	notices_take(connection);
 	if (!alive)
 		postgresql_connection_lost(connection, PQerrorMessage(connection->pg));
 	else

@@ -158,6 +158,12 @@ static bool postgresql_is_up(const struct connection *connection)
 	return ((const struct postgresql_connection *)connection)->pg != NULL;
 }
 
+/* Each connection asks for notices itself, and hears of them between its answers. */
+static void postgresql_watch(struct connection *connection)
+{
+	(void)connection;
+}
+
 static void postgresql_close(struct store *store)
 {
 	struct postgresql_store *postgresql = (struct postgresql_store *)store;
@@ -169,6 +175,17 @@ static void postgresql_close(struct store *store)
 	mem_free(postgresql);
 }
 
+static const struct statement listen_run = STATEMENT("LISTEN godwit_changes");
+static const struct statement goal_select = STATEMENT("SELECT pg_current_snapshot()::TEXT");
+static const struct statement page_select =
+    STATEMENT("SELECT id, subject, operation, domain, username, before, after FROM changes"
+	      " WHERE transaction_id >= pg_snapshot_xmin($1::PG_SNAPSHOT)"
+	      " AND NOT pg_visible_in_snapshot(transaction_id, $1::PG_SNAPSHOT)"
+	      " AND pg_visible_in_snapshot(transaction_id, $2::PG_SNAPSHOT)"
+	      " AND id > $3 ORDER BY id LIMIT $4");
+static const struct change_log postgresql_change_log = { "1:1:", &listen_run, &goal_select,
+	&page_select };
+
 static const struct driver postgresql_driver = {
 	.attach = postgresql_attach,
 	.run = postgresql_run,
@@ -176,6 +193,8 @@ static const struct driver postgresql_driver = {
 	.detach = postgresql_detach,
 	.close = postgresql_close,
 	.is_up = postgresql_is_up,
+	.watch = postgresql_watch,
+	.change_log = &postgresql_change_log,
 };
 
 struct store *postgresql_open(const char *uri, const char *schema_dir, bool migrate,

@@ -33,6 +33,17 @@ static bool transaction_step(sqlite3_stmt *statement)
 	return code == SQLITE_DONE;
 }
 
+/* With the mark that tells the triggers of the log whose it is. */
+static bool transaction_begin(const struct sqlite_store *sqlite)
+{
+	return transaction_step(sqlite->begin) && transaction_step(sqlite->mark);
+}
+
+static bool transaction_commit(const struct sqlite_store *sqlite)
+{
+	return transaction_step(sqlite->unmark) && transaction_step(sqlite->commit);
+}
+
 /* Opens the transaction unless it is open; otherwise answers the write with the reason. */
 static bool batch_begin(struct batch *batch, size_t index)
 {
@@ -40,7 +51,7 @@ static bool batch_begin(struct batch *batch, size_t index)
 
 	if (batch->open)
 		return true;
-	if (batch->refusal == RC_OK && transaction_step(batch->sqlite->begin)) {
+	if (batch->refusal == RC_OK && transaction_begin(batch->sqlite)) {
 		batch->open = true;
 		batch->first = index;
 		return true;
@@ -48,6 +59,8 @@ static bool batch_begin(struct batch *batch, size_t index)
 	if (batch->refusal == RC_OK) {
 		batch->refusal = sqlite_rc(sqlite3_extended_errcode(db));
 		batch->refusal_message = mem_strdup(sqlite3_errmsg(db));
+		if (!sqlite3_get_autocommit(db))
+			transaction_step(batch->sqlite->rollback);
 	}
 	answer_set(
 	    batch->requests[index], sqlite_answer_failed(batch->refusal, batch->refusal_message));
@@ -75,7 +88,7 @@ static void batch_commit(struct batch *batch)
 	enum rc rc;
 	char *message;
 
-	if (transaction_step(sqlite->commit))
+	if (transaction_commit(sqlite))
 		return;
 	rc = sqlite_rc(sqlite3_extended_errcode(sqlite->db));
 	message = mem_strdup(sqlite3_errmsg(sqlite->db));

@@ -138,6 +138,7 @@ static void sqlite_detach(struct connection *connection)
 		connection->drained = false;
 		worker_run_until(connection->worker, &connection->drained);
 	}
+	sqlite_watch_end(connection);
 	sem_init(&goodbye.said, 0, 0);
 	worker_post(sqlite->thread, &goodbye.mail, goodbye_say);
 	while (sem_wait(&goodbye.said) != 0)
@@ -162,12 +163,22 @@ static void sqlite_close(struct store *store)
 		sqlite3_finalize(sqlite->prepared[i]);
 	mem_free(sqlite->prepared);
 	sqlite3_finalize(sqlite->begin);
+	sqlite3_finalize(sqlite->mark);
+	sqlite3_finalize(sqlite->unmark);
 	sqlite3_finalize(sqlite->commit);
 	sqlite3_finalize(sqlite->rollback);
 	sqlite3_close(sqlite->db);
 	store_finish(store);
+	mem_free(sqlite->watch);
 	mem_free(sqlite);
 }
+
+static const struct statement goal_select = STATEMENT("SELECT COALESCE(MAX(id), 0) FROM changes");
+static const struct statement page_select =
+    STATEMENT("SELECT id, subject, operation, domain, username, before, after FROM changes"
+	      " WHERE id > CAST($1 AS INTEGER) AND id <= CAST($2 AS INTEGER) AND id > $3"
+	      " ORDER BY id LIMIT $4");
+static const struct change_log sqlite_change_log = { "0", NULL, &goal_select, &page_select };
 
 static const struct driver sqlite_driver = {
 	.attach = sqlite_attach,
@@ -175,6 +186,8 @@ static const struct driver sqlite_driver = {
 	.detach = sqlite_detach,
 	.close = sqlite_close,
 	.is_up = sqlite_is_up,
+	.watch = sqlite_watch,
+	.change_log = &sqlite_change_log,
 };
 
 struct store *sqlite_open(const char *path, const char *schema_dir, bool migrate,
@@ -194,6 +207,10 @@ struct store *sqlite_open(const char *path, const char *schema_dir, bool migrate
 	sqlite->base.schema = schema;
 	sqlite->db = db;
 	sqlite->begin = sqlite_prepare(db, "BEGIN IMMEDIATE");
+	/* What is written while the mark is there is not logged as somebody else's, see
+	 * schema/003-live.sqlite.sql. */
+	sqlite->mark = sqlite_prepare(db, "INSERT INTO server_transaction (mark) VALUES (1)");
+	sqlite->unmark = sqlite_prepare(db, "DELETE FROM server_transaction");
 	sqlite->commit = sqlite_prepare(db, "COMMIT");
 	sqlite->rollback = sqlite_prepare(db, "ROLLBACK");
 	STAILQ_INIT(&sqlite->arrived);

@@ -8,6 +8,7 @@
 
 struct sqlite_answer;
 struct sqlite_parcel;
+struct sqlite_watch;
 STAILQ_HEAD(sqlite_parcels, sqlite_parcel);
 
 /* The file, and the one thread that works on it. What is below `thread` belongs to that thread. */
@@ -17,9 +18,10 @@ struct sqlite_store {
 	sqlite3 *db;
 	sqlite3_stmt **prepared; /* by number */
 	unsigned prepared_count;
-	sqlite3_stmt *begin, *commit, *rollback;
+	sqlite3_stmt *begin, *mark, *unmark, *commit, *rollback;
 	struct sqlite_parcels arrived;
 	struct later work;
+	struct sqlite_watch *watch; /* for the one worker that follows; NULL: none does */
 };
 
 /* Opens the file (made with mode 0600) and brings its schema up to date; *schema_out is its number.
@@ -42,6 +44,12 @@ struct sqlite_answer *sqlite_answer_failed(enum rc rc, const char *message);
 const struct store_result *sqlite_answer_result(const struct sqlite_answer *answer);
 /* Accepts a pointer to NULL, leaves NULL. */
 void sqlite_answer_free(struct sqlite_answer **answer);
+
+/* On a worker: wakes its connection when another process has changed something. Until
+ * sqlite_watch_end(), which does nothing for others; the thread's answer to later mail comes after
+ * the last wake-up. */
+void sqlite_watch(struct connection *connection);
+void sqlite_watch_end(struct connection *connection);
 
 /* Runs what has gathered: all writes in one transaction. Each request has its answer afterwards. */
 void sqlite_batch_run(struct sqlite_store *sqlite, struct request **requests, size_t count);

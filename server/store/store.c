@@ -38,6 +38,11 @@ void connection_init(struct connection *connection, struct store *store)
 	connection->failure_logged_ms = worker_now_ms() - FAILURE_LOG_INTERVAL_MS;
 }
 
+struct connection *connection_current(void)
+{
+	return current;
+}
+
 void connection_refuse_now(struct connection *connection)
 {
 	const struct store_result full = STORE_RESULT_FAILED(RC_RESOURCE_CONSTRAINT,

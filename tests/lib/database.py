@@ -53,9 +53,13 @@ class Postgresql:
         parts = urllib.parse.urlsplit(self.admin)
         # An empty host needs its slashes written out: urlunsplit() would drop them.
         query = "?" + parts.query if parts.query else ""
-        self.uri = f"{parts.scheme}://{parts.netloc}/{self.name}{query}"
+        self.admin_uri = f"{parts.scheme}://{parts.netloc}/{self.name}{query}"
+        # The server is one role, whoever changes its tables another: tests/postgres makes them.
+        place = parts.netloc.rpartition("@")[2]
+        self.uri = f"{parts.scheme}://godwit_server:{parts.password}@{place}/{self.name}{query}"
         self.psql = None
-        self._admin(f'CREATE DATABASE "{self.name}" TEMPLATE template0 ENCODING \'UTF8\'')
+        self._admin(f'CREATE DATABASE "{self.name}" OWNER godwit_server TEMPLATE template0'
+                    " ENCODING 'UTF8'")
 
     def _admin(self, statement):
         subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.admin, "-c", statement],
@@ -63,7 +67,7 @@ class Postgresql:
 
     def _start(self):
         self.psql = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-P", "null=\\N",
-                                      "-d", self.uri], text=True, bufsize=1, stdin=subprocess.PIPE,
+                                      "-d", self.admin_uri], text=True, bufsize=1, stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def run(self, statement):
