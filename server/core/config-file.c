@@ -274,6 +274,10 @@ static const char *file_parse(struct config_file *file, bool only_top, struct ar
 		    file->path, strerror(errno));
 	if (!utf8_valid(text, length) || strlen(text) != length)
 		return arena_printf(arena, "%s: is not text in UTF-8; save it as that", file->path);
+	line = config_uncomment(text);
+	if (line > 0)
+		return arena_printf(
+		    arena, "%s:%zu: this comment is never closed; add */", file->path, line);
 	line = config_unclosed_line(text);
 	if (line > 0)
 		return arena_printf(

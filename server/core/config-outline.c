@@ -29,14 +29,24 @@ static char *comment_end(char *at)
 	return end == NULL ? at + strlen(at) : end + 2;
 }
 
+static bool comment_begins(const char *at)
+{
+	return *at == '#' || (*at == '/' && (at[1] == '/' || at[1] == '*'));
+}
+
+static bool comment_is_closed(const char *at)
+{
+	return *at == '#' || at[1] == '/' || strstr(at + 2, "*/") != NULL;
+}
+
 static char *blank_end(char *at)
 {
-	for (;;) {
-		at += strspn(at, " \t\r\n");
-		if (*at != '#' && !(*at == '/' && (at[1] == '/' || at[1] == '*')))
-			return at;
+	at += strspn(at, " \t\r\n");
+	while (comment_begins(at)) {
 		at = comment_end(at);
+		at += strspn(at, " \t\r\n");
 	}
+	return at;
 }
 
 /* The token that begins here, which is not blank. */
@@ -68,6 +78,30 @@ static void overwrite(char *from, const char *to)
 	for (; from < to; from++)
 		if (*from != '\n')
 			*from = ' ';
+}
+
+static size_t line_of(const char *text, const char *at)
+{
+	size_t line = 1;
+
+	while (at > text)
+		line += *--at == '\n';
+	return line;
+}
+
+size_t config_uncomment(char *text)
+{
+	char *at, *end;
+
+	for (at = text; *at != '\0'; at = end) {
+		end = comment_begins(at) ? comment_end(at) : token_end(at);
+		if (!comment_begins(at))
+			continue;
+		if (!comment_is_closed(at))
+			return line_of(text, at);
+		overwrite(at, end);
+	}
+	return 0;
 }
 
 /* Where the section begins whose '{' comes behind these tokens, the last first: at its name, which
@@ -103,7 +137,7 @@ void config_outline(char *text)
 
 size_t config_unclosed_line(char *text)
 {
-	size_t line = 1, depth = 0;
+	size_t depth = 0;
 	char *at, *opened = NULL;
 
 	for (at = blank_end(text); *at != '\0'; at = blank_end(token_end(at))) {
@@ -112,9 +146,5 @@ size_t config_unclosed_line(char *text)
 		depth += *at == '{';
 		depth -= *at == '}' && depth > 0;
 	}
-	if (depth == 0)
-		return 0;
-	while (opened > text)
-		line += *--opened == '\n';
-	return line;
+	return depth == 0 ? 0 : line_of(text, opened);
 }

@@ -56,10 +56,42 @@ static void outline_matches(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	const char *rest;
+	size_t unclosed; /* line */
+} comments[] = {
+	{ "", "" },
+	{ "#", " " },
+	{ "a # b\nc", "a    \nc" },
+	{ "a // b\n// c\nd", "a     \n    \nd" },
+	{ "a /* b\nc */ d", "a     \n     d" },
+	{ "/**/a/ *b", "    a/ *b" },
+	{ "\"#//\" '/*'#", "\"#//\" '/*' " },
+	{ "\"\\\"#\" # \"", "\"\\\"#\"    " },
+	{ "a\t#\r\nb", "a\t  \nb" },
+	{ "#\na /* never closed\n", " \na /* never closed\n", 2 },
+	{ "/*/", "/*/", 1 },
+	{ "\"never # closed", "\"never # closed" },
+};
+
+static void comments_become_blanks(void **state)
+{
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof comments / sizeof comments[0]; i++) {
+		strcpy(text, comments[i].text);
+		assert_int_equal(config_uncomment(text), comments[i].unclosed);
+		assert_string_equal(text, comments[i].rest);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(outline_matches),
+		cmocka_unit_test(comments_become_blanks),
 	};
 
 	return cmocka_run_group_tests_name("core/config-outline", tests, NULL, NULL);
