@@ -72,6 +72,19 @@ static bool listeners_bind(const char **error_out)
 	return true;
 }
 
+/* As the user who has to open it again at a reload. */
+static bool log_begin(const char **error_out)
+{
+	const char *path = server.config->log_file;
+
+	if (log_start(path, server.config->log_format))
+		return true;
+	*error_out = arena_printf(server.arena,
+	    "log file %s: %s; its folder must exist, and belong to the user that godwit runs as",
+	    path, strerror(errno));
+	return false;
+}
+
 /* What a reload will not be able to read again is said now, not then. */
 static void privileges_report(void)
 {
@@ -136,14 +149,12 @@ bool server_start(void)
 	if (!server_prepare(&error))
 		return start_failed(error);
 	log_set_level(server.config->log_level);
-	if (!log_start(server.config->log_file, server.config->log_format))
-		return start_failed(arena_printf(
-		    server.arena, "log file %s: %s", server.config->log_file, strerror(errno)));
 	descriptors_raise();
 	if (server.config->control != NULL)
 		control_make_folder(server.config->control, server.config->user);
 	if (!listeners_bind(&error) ||
-	    !privileges_drop(server.config->user, server.config_path, server.arena, &error))
+	    !privileges_drop(server.config->user, server.config_path, server.arena, &error) ||
+	    !log_begin(&error))
 		return start_failed(error);
 	privileges_report();
 	config_warn(server.config, server_warn, NULL);
