@@ -1,14 +1,17 @@
 #!/usr/bin/python3
 """The life of a server: --check, start, SIGHUP and godwitctl reload, SIGTERM and godwitctl stop."""
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import time
 
 from harness import *
-from lib.server import binary
+from lib.server import SOURCE, binary
 from lib.tls import make_certificate
 
 
@@ -16,6 +19,15 @@ def has(text, *parts):
     for part in parts:
         if part not in text:
             raise Failure(f"{part!r} is not in: {text}")
+
+
+def wait_for_line(path, part):
+    """Until a file that the server writes has this in it."""
+    for _ in range(1000):
+        if os.path.exists(path) and part in open(path, encoding="utf-8").read():
+            return
+        time.sleep(0.01 * FACTOR)
+    raise Failure(f"no {part} in {path}")
 
 
 def fingerprint(server, domain):
@@ -144,6 +156,33 @@ def _():
     if done.returncode != 1:
         raise Failure(f"it started as somebody who does not exist: {done.stderr}")
     has(done.stderr, "no user \\\"no-such-user\\\" to become", "useradd", server.config)
+
+
+@test("the log file is opened by the user that is named, and what keeps it from that is said", timeout=60)
+def _():
+    if os.geteuid() != 0:
+        raise Skip("only root can give it up")
+    server = Server(settings='user = "nobody"\nlog { file = "logs/godwit.log" }')
+    server.write_config()
+    os.chmod(server.directory, 0o777)
+    os.mkdir(server.path("logs"))
+    done = subprocess.run([binary("godwit"), "--config", server.config], capture_output=True, text=True,
+                          timeout=30 * FACTOR)
+    if done.returncode != 1:
+        raise Failure(f"it ended with {done.returncode}: {done.stderr}")
+    has(done.stderr, "log file " + server.path("logs/godwit.log"), "Permission denied",
+        "belong to the user that godwit runs as")
+    shutil.chown(server.path("logs"), "nobody")
+    process = subprocess.Popen([binary("godwit"), "--config", server.config])
+    file = server.path("logs/godwit.log")
+    try:
+        wait_for_line(file, '"ready"')
+        os.rename(file, file + ".1")
+        process.send_signal(signal.SIGHUP)
+        wait_for_line(file, "godwit.conf")
+    finally:
+        process.terminate()
+        process.wait(30 * FACTOR)
 
 
 # ---- reload ----
@@ -347,23 +386,14 @@ def _():
         server.write_config()
         with open(server.config, encoding="utf-8") as file:
             text = file.read().replace('file = ""', 'file = "own.log"')
-
-        def wait_for(path, part):
-            import time
-            for _ in range(1000):
-                if os.path.exists(path) and part in open(path, encoding="utf-8").read():
-                    return
-                time.sleep(0.01 * FACTOR)
-            raise Failure(f"no {part} in {path}")
-
         with open(server.config, "w", encoding="utf-8") as file:
             file.write(text)
         process = subprocess.Popen([binary("godwit"), "--config", server.config])
         try:
-            wait_for(server.path("own.log"), '"ready"')
+            wait_for_line(server.path("own.log"), '"ready"')
             os.rename(server.path("own.log"), server.path("old.log"))
             server.ctl("reload")
-            wait_for(server.path("own.log"), '"reloaded"')
+            wait_for_line(server.path("own.log"), '"reloaded"')
         finally:
             process.terminate()
             process.wait(30 * FACTOR)
@@ -423,6 +453,17 @@ def _():
         server.stop()
 
 
+def fail2ban_patterns():
+    """What etc/godwit.fail2ban looks for: the pattern for text, and that for JSON."""
+    path = os.path.join(SOURCE, "etc", "godwit.fail2ban")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    journal = re.search(r"(?m)^_journal = (.*)$", text).group(1)
+    found = re.search(r"(?m)^failregex = (.*)\n +(.*)$", text).groups()
+    return [pattern.replace("%(_journal)s", journal).replace("<ADDR>", r"(?P<ip>[0-9a-f.:]+)")
+            for pattern in found]
+
+
 @test("a failed login is one line that names the address first, for fail2ban")
 def _(server, romeo):
     mark = server.log_mark()
@@ -430,13 +471,14 @@ def _(server, romeo):
     check_sasl_failure(connection.sasl("PLAIN", 'x" address=192.0.2.1 y="', "wrong"), "not-authorized")
     line = server.wait_log("login failed", since=mark)
     connection.close()
-    pattern = re.search(r"(?m)^failregex = (.*)$", open(os.path.join(
-        os.path.dirname(os.path.abspath(__file__)), "..", "..", "etc", "godwit.fail2ban"),
-        encoding="utf-8").read()).group(1)
-    without_date = re.sub(r"^\S+Z", "", line)
-    found = re.search(pattern.replace("<ADDR>", r"(?P<ip>[0-9a-f.:]+)"), without_date)
-    if found is None or not found.group("ip").startswith("127."):
-        raise Failure(f"{pattern} on {line}")
+    text = json.dumps(dict(time=line.split()[0], level="info", area="c2s", text="login failed",
+                           stream="c2s-1", address="127.0.0.1", username="x"), separators=(",", ":"))
+    for pattern, line in zip(fail2ban_patterns(), (line, text)):
+        # In a file, without its date; in the journal, with the names of host and program.
+        for seen in (re.sub(r"\S*\d\d:\d\d:\d\d\.\d+Z", "", line), f"host godwit[4711]: {line}"):
+            found = re.search(pattern, seen)
+            if found is None or not found.group("ip").startswith("127."):
+                raise Failure(f"{pattern} on {seen}")
 
 
 @test("systemd is told that it is ready, that it lives, and that it stops")
