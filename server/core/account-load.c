@@ -6,6 +6,7 @@
 #include "core/account.h"
 #include "core/loader.h"
 #include "core/roster.h"
+#include "core/session.h"
 #include "loop/timer.h"
 
 /* So many accounts are loaded at a time on account of stanzas, and so many may wait for that; what
@@ -31,7 +32,8 @@ struct load {
 };
 
 static const struct statement account_select =
-    STATEMENT("SELECT disabled FROM users WHERE domain = $1 AND username = $2");
+    STATEMENT("SELECT disabled OR COALESCE(disabled_until, 0) > $3 FROM users"
+	      " WHERE domain = $1 AND username = $2");
 
 void account_set_fresh(struct account *account)
 {
@@ -51,6 +53,17 @@ void account_set_stale(struct account *account)
 		timer_set(loads.refresh, STALE_MS);
 }
 
+/* As many as may be loaded at a time, those that have waited longest. */
+static void stale_load(void)
+{
+	struct account *account;
+
+	while (loads.loading < LOADS_MAX && (account = TAILQ_FIRST(&loads.stale)) != NULL) {
+		account_set_fresh(account);
+		account_reload(account);
+	}
+}
+
 static void stale_refresh(void *state)
 {
 	struct account *account;
@@ -64,9 +77,44 @@ static void stale_refresh(void *state)
 		timer_set(loads.refresh, STALE_PORTION_MS);
 }
 
+void account_changed(const struct jid *jid)
+{
+	struct account *account = account_peek(jid);
+
+	if (account == NULL || account->phase == ACCOUNT_GONE)
+		return;
+	if (account->is_idle) {
+		/* Loaded again when somebody needs it. */
+		account->phase = ACCOUNT_FAILED;
+	} else if (account->loads > 0) {
+		account->is_overtaken = true;
+	} else {
+		if (!account->is_stale)
+			account_set_stale(account);
+		stale_load();
+	}
+}
+
+void account_overtake(struct account *account)
+{
+	if (account->loads > 0 && account_can_go_on(account))
+		account->is_overtaken = true;
+}
+
 bool account_can_go_on(const struct account *account)
 {
 	return account->phase == ACCOUNT_READY && account->session_count > 0;
+}
+
+/* Nobody stays logged in to an account that is disabled. */
+static void account_end_sessions(struct account *account)
+{
+	struct session *session, *next;
+
+	for (session = TAILQ_FIRST(&account->sessions); session != NULL; session = next) {
+		next = TAILQ_NEXT(session, sibling);
+		session_end(session, SESSION_NOT_AUTHORIZED);
+	}
 }
 
 static void account_set_loaded(struct account *account)
@@ -74,9 +122,14 @@ static void account_set_loaded(struct account *account)
 	switch (account->load_rc) {
 	case RC_OK:
 		account->phase = ACCOUNT_READY;
+		if (account->disabled)
+			account_end_sessions(account);
 		return;
 	case RC_ITEM_NOT_FOUND:
-		account->phase = ACCOUNT_ABSENT;
+		if (account->session_count > 0)
+			account_set_gone(account);
+		else
+			account->phase = ACCOUNT_ABSENT;
 		return;
 	default:
 		if (account_can_go_on(account))
@@ -107,8 +160,12 @@ static void account_loaded(struct account *account)
 	account_leave_turn(account);
 	if (account->phase != ACCOUNT_GONE)
 		account_set_loaded(account);
+	if (account->is_overtaken && account->phase != ACCOUNT_GONE && !account->is_stale)
+		account_set_stale(account);
 	account_tell_waiters(account);
 	account_run_waiting(account);
+	if (account->load_rc == RC_OK)
+		stale_load();
 	account_unref(account);
 }
 
@@ -132,13 +189,20 @@ static void user_loaded(const struct store_result *result, void *state)
 	account_load_ended(account, rc);
 }
 
+/* Not one that is gone, nor over what memory has and these rows lack: all is loaded again then. */
+static bool account_takes_rows(const struct account *account)
+{
+	return account->phase != ACCOUNT_GONE &&
+	       !(account->is_overtaken && account_can_go_on(account));
+}
+
 static void module_loaded(const struct store_result *result, void *state)
 {
 	struct load *load = state;
 	struct account *account = load->account;
 	enum rc rc = store_rc(result);
 
-	if (rc == RC_OK && account->phase != ACCOUNT_GONE) {
+	if (rc == RC_OK && account_takes_rows(account)) {
 		void *old = account->states[load->module->index];
 
 		account->states[load->module->index] = NULL;
@@ -159,9 +223,10 @@ static void account_load(struct account *account)
 	account_ref(account);
 	account_set_fresh(account);
 	loads.loading++;
+	account->is_overtaken = false;
 	account->load_rc = RC_OK;
 	account->loads = 1;
-	store_run(&account_select, PARAMS(key), user_loaded, account);
+	store_run(&account_select, PARAMS(key, time_now_us()), user_loaded, account);
 	account->loads += roster_load(account, account_load_ended);
 	for (const struct module *const *module = server_modules(); *module != NULL; module++) {
 		struct load *load;

@@ -50,6 +50,8 @@ struct account {
 	bool disabled;
 	bool draining; /* account_run_waiting() is on the stack */
 	bool is_stale; /* memory may not be what the database has: to be loaded again */
+	/* What is being loaded may be older than memory, or than what others have written since. */
+	bool is_overtaken;
 	enum rc load_rc;
 	struct session_list sessions;
 	unsigned session_count;
@@ -92,6 +94,11 @@ void account_set_stale(struct account *account);
 /* Holds back what others send to this account, in order, until account_unblock(). Nests. */
 void account_block(struct account *account);
 void account_unblock(struct account *account);
+/* Somebody else has changed rows of this account (bare JID, at home here): if it is in memory it is
+ * loaded again soon. Sessions of one that is deleted or disabled then end. */
+void account_changed(const struct jid *jid);
+/* A task of it is about to write what memory has already: a load under way may bring older rows. */
+void account_overtake(struct account *account);
 /* Marks it deleted: sessions end, waiting tasks run and find it gone. */
 void account_set_gone(struct account *account);
 /* Called by session.c. */

@@ -2,8 +2,8 @@
  * the account's presence. Two queries of the one round that loads an account. */
 #include "base/hash.h"
 #include "core/account.h"
+#include "core/roster-change.h"
 #include "core/roster-private.h"
-#include "core/roster-push.h"
 
 /* One load under way. */
 struct roster_load {
@@ -160,39 +160,16 @@ static void requests_loaded(const struct store_result *result, void *state)
 
 /* ---- taking it over ---- */
 
-/* Tells clients what is not as they have seen it in the old roster. */
-static void push_differences(struct account *account, struct roster *old, struct arena *arena)
-{
-	const char *version = roster_version(account, arena);
-	struct roster *new_roster = account->roster;
-	const struct roster_item *item, *other;
-
-	for (size_t i = 0; i < new_roster->count; i++) {
-		item = new_roster->items[i];
-		other = roster_lookup(old, &item->contact);
-		if (item->listed && (other == NULL || !roster_items_equal(item, other)))
-			roster_push(account, roster_item_element(arena, item), version);
-	}
-	for (size_t i = 0; i < old->count; i++) {
-		item = old->items[i];
-		other = roster_lookup(new_roster, &item->contact);
-		if (item->listed && (other == NULL || !other->listed))
-			roster_push(account, roster_removal_element(arena, item), version);
-	}
-}
-
 static void roster_install(struct account *account, struct roster *roster)
 {
 	struct roster *old = account->roster;
-	struct arena *arena;
 
 	account->roster = roster;
 	if (old == NULL)
 		return;
 	roster->writes = old->writes;
-	arena = arena_new(0);
-	push_differences(account, old, arena);
-	arena_free(&arena);
+	if (account->session_count > 0)
+		roster_changed(account, old);
 	roster_free(&old);
 }
 

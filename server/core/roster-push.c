@@ -24,11 +24,11 @@ struct element *roster_item_element(struct arena *arena, const struct roster_ite
 	return element;
 }
 
-struct element *roster_removal_element(struct arena *arena, const struct roster_item *item)
+struct element *roster_removal_element(struct arena *arena, const struct jid *contact)
 {
 	struct element *element = element_new_lent(arena, NS_ROSTER, "item");
 
-	element_set(arena, element, "jid", jid_text(&item->contact));
+	element_set(arena, element, "jid", jid_text(contact));
 	element_set(arena, element, "subscription", "remove");
 	return element;
 }

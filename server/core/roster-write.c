@@ -105,7 +105,7 @@ void roster_write_push(struct roster_write *write, const struct roster_item *ite
 
 void roster_write_push_removal(struct roster_write *write, const struct roster_item *item)
 {
-	write->pushed = roster_removal_element(write->arena, item);
+	write->pushed = roster_removal_element(write->arena, &item->contact);
 }
 
 void roster_write_block(struct roster_write *write)

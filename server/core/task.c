@@ -89,6 +89,8 @@ void task_continue(struct task *task, const struct hook_list *hooks, void (*pass
 
 struct task *task_hold(struct task *task)
 {
+	if (task->account != NULL)
+		account_overtake(task->account);
 	task->holds++;
 	return task;
 }

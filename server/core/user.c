@@ -11,8 +11,8 @@
 #include "loop/worker.h"
 
 static const struct statement credentials_select =
-    STATEMENT("SELECT scram_sha_1, scram_sha_256, disabled FROM users"
-	      " WHERE domain = $1 AND username = $2");
+    STATEMENT("SELECT scram_sha_1, scram_sha_256, disabled OR COALESCE(disabled_until, 0) > $3"
+	      " FROM users WHERE domain = $1 AND username = $2");
 static const struct statement user_insert = STATEMENT(
     "INSERT INTO users (domain, username, scram_sha_1, scram_sha_256, disabled,"
     " created_at) VALUES ($1, $2, $3, $4, false, $5)"
@@ -22,6 +22,10 @@ static const struct statement user_insert = STATEMENT(
 static const struct statement user_update_keys =
     STATEMENT("UPDATE users SET scram_sha_1 = $3, scram_sha_256 = $4"
 	      " WHERE domain = $1 AND username = $2");
+/* Not if it was set again meanwhile: that is the next one to be taken. */
+static const struct statement user_take_keys =
+    STATEMENT("UPDATE users SET scram_sha_1 = $3, scram_sha_256 = $4, password = NULL"
+	      " WHERE domain = $1 AND username = $2 AND password = $5");
 static const struct statement user_delete_row =
     STATEMENT("DELETE FROM users WHERE domain = $1 AND username = $2");
 static const struct statement user_disable =
@@ -55,6 +59,7 @@ struct enrolment {
 	struct arena *arena;
 	struct account_key key;
 	char *password; /* prepared */
+	char *raw;      /* as it stands in the row, of user_take_keys */
 	unsigned iterations;
 	const char *sha1, *sha256;
 	const struct statement *statement;
@@ -107,7 +112,12 @@ static void enrolment_write(struct chore *chore)
 {
 	struct enrolment *enrolment = CONTAINER_OF(chore, struct enrolment, chore);
 
-	if (enrolment->statement == &user_insert)
+	if (enrolment->statement == &user_take_keys)
+		store_run(&user_take_keys,
+		    PARAMS(enrolment->key, enrolment->sha1, enrolment->sha256,
+			(const char *)enrolment->raw),
+		    enrolment_written, enrolment);
+	else if (enrolment->statement == &user_insert)
 		store_run(&user_insert,
 		    PARAMS(enrolment->key, enrolment->sha1, enrolment->sha256, time_now_us()),
 		    enrolment_written, enrolment);
@@ -144,6 +154,7 @@ static void enrol(const struct statement *statement, struct account_key key, con
 	enrolment->key.domain = arena_strdup(arena, key.domain);
 	enrolment->key.username = arena_strdup(arena, key.username);
 	enrolment->password = arena_strdup(arena, jid_prepare_password(arena, password));
+	enrolment->raw = statement == &user_take_keys ? arena_strdup(arena, password) : NULL;
 	enrolment->iterations = iterations;
 	enrolment->statement = statement;
 	enrolment->on_done = on_done;
@@ -166,6 +177,12 @@ void user_set_password(struct account_key key, const char *password, unsigned it
     store_done *on_done, void *state)
 {
 	enrol(&user_update_keys, key, password, iterations, on_done, state);
+}
+
+void user_take_password(struct account_key key, const char *password, unsigned iterations,
+    store_done *on_done, void *state)
+{
+	enrol(&user_take_keys, key, password, iterations, on_done, state);
 }
 
 static void secret_found(const struct store_result *result, void *state)
@@ -192,7 +209,7 @@ void user_credentials(struct account_key key, store_done *on_done, void *state)
 {
 	if (!scram_fakes_are_seeded())
 		secret_find();
-	store_run(&credentials_select, PARAMS(key), on_done, state);
+	store_run(&credentials_select, PARAMS(key, time_now_us()), on_done, state);
 }
 
 void user_delete(struct account_key key, store_done *on_done, void *state)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "admin/control.h"
+#include "admin/live.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "c2s/c2s.h"
@@ -37,6 +38,7 @@ static void order_listen(struct order *order)
 
 	if (worker_index(worker_current()) != 0)
 		return;
+	live_start();
 	if (config->control != NULL &&
 	    !control_start(config->control, server.arena, &server.control_error))
 		return;
@@ -59,8 +61,9 @@ static struct address_limits address_limits_of(const struct config *config)
  * own. */
 static void worker_ended(struct worker *worker, void *state)
 {
-	(void)worker;
 	(void)state;
+	if (worker_index(worker) == 0)
+		live_stop();
 	store_detach(server.store);
 	transport_abandon_all();
 	home_stop();

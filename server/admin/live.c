@@ -1,0 +1,185 @@
+/* live.c - from a row in the log of changes to those whom it concerns. Rows name an account, and
+ * the account, where it is in memory, is loaded again and compared with what was known of it: that
+ * takes care of most of them. So a change is told as often as one likes. All rows of a reading are
+ * gathered before anybody is told, since they belong together. */
+#include "admin/live.h"
+
+#include <jansson.h>
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/account.h"
+#include "core/config.h"
+#include "core/home.h"
+#include "core/module.h"
+#include "core/subscription-removal.h"
+#include "core/subscription-state.h"
+#include "core/user-password.h"
+#include "loop/worker.h"
+#include "store/changes.h"
+
+/* What is to be done about one account, on its way to its home. */
+struct concern {
+	struct mail mail;
+	struct arena *arena;
+	const struct jid *jid;
+	STAILQ_HEAD(removed_list, removed_contact) removed;
+};
+
+struct removed_contact {
+	STAILQ_ENTRY(removed_contact) next;
+	const struct jid *jid;
+	struct subscription_state state;
+};
+
+/* Of the first worker: what this reading has brought so far, by bare JID. */
+static struct hash *concerns;
+static bool has_passwords; /* there are some in the rows */
+
+/* ---- gathering ---- */
+
+/* Of an account on a domain that is not served nothing is in memory. NULL for what is no address.
+ */
+static struct concern *concern_get(const char *domain, const char *username)
+{
+	struct arena *arena = arena_new(0);
+	const struct jid *jid =
+	    domain == NULL || username == NULL ? NULL : jid_make(arena, username, domain, NULL);
+	struct concern *concern =
+	    jid == NULL ? NULL : hash_get(concerns, jid_text(jid), strlen(jid_text(jid)));
+
+	if (concern != NULL || jid == NULL || !config_serves(home_config(), jid)) {
+		arena_free(&arena);
+		return concern;
+	}
+	concern = arena_alloc_zero(arena, sizeof *concern);
+	concern->arena = arena;
+	concern->jid = jid;
+	STAILQ_INIT(&concern->removed);
+	hash_put(concerns, jid_text(jid), strlen(jid_text(jid)), concern);
+	return concern;
+}
+
+static const char *member(const json_t *row, const char *name)
+{
+	return json_string_value(json_object_get(row, name));
+}
+
+/* PostgreSQL says true, SQLite 1. */
+static bool member_is_true(const json_t *row, const char *name)
+{
+	const json_t *value = json_object_get(row, name);
+
+	return json_is_true(value) || json_integer_value(value) != 0;
+}
+
+static uint8_t subscription_of(const char *name)
+{
+	if (text_equal(name, "both"))
+		return SUBSCRIPTION_BOTH;
+	if (text_equal(name, "from"))
+		return SUBSCRIPTION_FROM;
+	return text_equal(name, "to") ? SUBSCRIPTION_TO : SUBSCRIPTION_NONE;
+}
+
+static void user_changed(struct concern *concern, const struct change *change, const json_t *before)
+{
+	json_t *after = change->after == NULL ? NULL : json_loads(change->after, 0, NULL);
+
+	(void)before;
+	has_passwords |= member(after, "password") != NULL;
+	json_decref(after);
+}
+
+static void contact_removed(struct concern *concern, const json_t *before)
+{
+	struct removed_contact *removed = arena_alloc_zero(concern->arena, sizeof *removed);
+	const char *contact = member(before, "contact");
+
+	removed->jid = contact == NULL ? NULL : jid_parse(concern->arena, contact);
+	removed->state.subscription = subscription_of(member(before, "subscription"));
+	removed->state.ask = member_is_true(before, "ask");
+	if (removed->jid != NULL)
+		STAILQ_INSERT_TAIL(&concern->removed, removed, next);
+}
+
+static void item_changed(struct concern *concern, const struct change *change, const json_t *before)
+{
+	if (text_equal(change->operation, "delete"))
+		contact_removed(concern, before);
+}
+
+/* What a table needs beyond having the account loaded again. */
+static const struct {
+	const char *subject;
+	void (*changed)(struct concern *concern, const struct change *change, const json_t *before);
+} subjects[] = {
+	{ "users", user_changed },
+	{ "roster_items", item_changed },
+};
+
+static void change_gather(const struct change *change)
+{
+	json_t *before = change->before == NULL ? NULL : json_loads(change->before, 0, NULL);
+	struct concern *concern;
+
+	/* A row that was given to another account concerns both. */
+	concern_get(member(before, "domain"), member(before, "username"));
+	concern = concern_get(change->domain, change->username);
+	for (size_t i = 0; concern != NULL && i < COUNT_OF(subjects); i++)
+		if (text_equal(change->subject, subjects[i].subject))
+			subjects[i].changed(concern, change, before);
+	json_decref(before);
+}
+
+/* ---- telling ---- */
+
+/* At the account's home. */
+static void concern_arrived(struct mail *mail)
+{
+	struct concern *concern = CONTAINER_OF(mail, struct concern, mail);
+	struct removed_contact *removed;
+
+	account_changed(concern->jid);
+	STAILQ_FOREACH (removed, &concern->removed, next)
+		subscription_removed(concern->jid, removed->jid, removed->state);
+	arena_free(&concern->arena);
+}
+
+static void changes_tell(void)
+{
+	struct concern *concern;
+	size_t cursor = 0;
+
+	if (has_passwords)
+		passwords_take();
+	has_passwords = false;
+	while ((concern = hash_next(concerns, &cursor)) != NULL) {
+		hash_remove(concerns, jid_text(concern->jid), strlen(jid_text(concern->jid)));
+		worker_post(home_of(concern->jid), &concern->mail, concern_arrived);
+	}
+}
+
+/* ---- from start to stop ---- */
+
+static const struct change_events live_events = { change_gather, changes_tell };
+
+void live_start(void)
+{
+	concerns = hash_new();
+	changes_follow(&live_events);
+}
+
+void live_stop(void)
+{
+	struct concern *concern;
+	size_t cursor = 0;
+
+	changes_ignore();
+	while (concerns != NULL && (concern = hash_next(concerns, &cursor)) != NULL)
+		arena_free(&concern->arena);
+	hash_free(&concerns);
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+"""SQL as the admin interface: accounts."""
+import time
+
+from harness import *
+
+
+def row(account):
+    return f"domain = '{account.domain}' AND username = '{account.username}'"
+
+
+def insert(server, name, password="secret"):
+    """An account as an administrator makes one, with a password in the row."""
+    account = server.account(name)
+    server.sql(f"DELETE FROM users WHERE {row(account)}")
+    server.sql(f"DELETE FROM deleted_users WHERE {row(account)}")
+    server.sql("INSERT INTO users (domain, username, password) VALUES "
+               f"('{account.domain}', '{account.username}', '{password}')")
+    account.password = password
+    return account
+
+
+def settled(server, account):
+    """Waits until keys stand in the row instead of the password."""
+    until(lambda: server.sql("SELECT count(*) FROM users WHERE password IS NULL "
+                             f"AND scram_sha_256 IS NOT NULL AND {row(account)}") == [("1",)],
+          "keys in the row")
+
+
+def until(found, what, timeout=10):
+    deadline = time.monotonic() + timeout * FACTOR
+    while not found():
+        if time.monotonic() > deadline:
+            raise Failure(f"not in time: {what}")
+        time.sleep(0.01)
+
+
+@test("an account with a password in its row can log in, and the password is gone")
+def _(server):
+    account = insert(server, "romeo", "Ümläut 中文")
+    settled(server, account)
+    for mechanism in ("SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"):
+        account.login("orchard", mechanism=mechanism).end()
+
+
+@test("a name that somebody has written to in vain is an account as soon as it has a row")
+def _(server):
+    romeo = server.account("romeo")
+    ghost = server.account("ghost")
+    server.sql(f"DELETE FROM users WHERE {row(ghost)}")
+    server.sql(f"DELETE FROM deleted_users WHERE {row(ghost)}")
+    r = romeo.login("orchard")
+    r.send(f"<message type='chat' id='m1' to='{ghost.jid}'><body>1</body></message>")
+    expect_error(r.expect("<message type='error' id='m1'/>"), "service-unavailable")
+    server.insert_users([ghost])
+    g = ghost.login("grave", presence=True)
+    r.send(f"<message type='chat' id='m2' to='{ghost.jid}'><body>2</body></message>")
+    g.expect("<message id='m2'/>")
+
+
+@test("a new password takes the place of the old one at once")
+def _(server, romeo):
+    server.sql(f"UPDATE users SET password = 'changed' WHERE {row(romeo)}")
+    settled(server, romeo)
+    romeo.password = "changed"
+    until(lambda: can_login(romeo), "login with the new password")
+
+
+def can_login(account):
+    try:
+        account.login("again").end()
+        return True
+    except Failure:
+        return False
+
+
+@test("a password that no client can send is refused")
+def _(server, romeo):
+    for password in ("", "line\nbreak"):
+        try:
+            server.sql(f"UPDATE users SET password = '{password}' WHERE {row(romeo)}")
+        except Exception:
+            continue
+        # SQLite knows nothing of SASLprep: the server finds it.
+        server.wait_log("password set with SQL cannot be used")
+        until(lambda: server.sql(f"SELECT password FROM users WHERE {row(romeo)}") == [(None,)],
+              "the password is wiped")
+    romeo.login("orchard")
+
+
+@test("disabled = true ends the sessions, and nobody gets in until it is false")
+def _(server, romeo):
+    r = romeo.login("orchard", presence=True)
+    server.sql(f"UPDATE users SET disabled = true WHERE {row(romeo)}")
+    r.expect_stream_error("not-authorized")
+    if can_login(romeo):
+        raise Failure("a disabled account can log in")
+    server.sql(f"UPDATE users SET disabled = false WHERE {row(romeo)}")
+    romeo.login("orchard")
+
+
+@test("disabled_until ends the sessions, and passes by itself")
+def _(server, romeo):
+    r = romeo.login("orchard")
+    soon = int((time.time() + 1.5) * 1000000)
+    server.sql(f"UPDATE users SET disabled_until = {soon} WHERE {row(romeo)}")
+    r.expect_stream_error("not-authorized")
+    if time.time() < soon / 1000000 - 0.2 and can_login(romeo):
+        raise Failure("an account that is disabled for a while can log in")
+    until(lambda: can_login(romeo), "login after the time")
+
+
+@two_users("a deleted account's sessions end, its contacts see it go, and its name is kept")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    r, j = romeo.login("orchard", presence=True), juliet.login("balcony")
+    j.roster()
+    j.available()
+    j.expect(f"<presence from='{r.jid}'/>")
+    server.sql(f"DELETE FROM users WHERE {row(romeo)}")
+    r.expect_stream_error("not-authorized")
+    j.expect(f"<presence type='unavailable' from='{r.jid}'/>")
+    j.expect(f"<presence type='unsubscribed' from='{romeo.jid}'/>")
+    until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
+    try:
+        server.insert_users([romeo])
+    except Exception as error:
+        if "deleted" not in str(error):
+            raise
+    else:
+        raise Failure("the name of a deleted account can be taken by somebody else")
+    server.sql(f"DELETE FROM deleted_users WHERE {row(romeo)}")
+    server.insert_users([romeo])
+    romeo.login("orchard")
+
+
+@two_users("an account that is away is deleted: its contacts are told all the same")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    j = juliet.login("balcony")
+    j.roster()
+    j.available()
+    server.sql(f"DELETE FROM users WHERE {row(romeo)}")
+    j.expect(f"<presence type='unsubscribed' from='{romeo.jid}'/>")
+    until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
+
+
+@two_users("what was changed while no server ran takes effect when one starts")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    server.stop()
+    server.sql(f"DELETE FROM users WHERE {row(romeo)}")
+    server.sql(f"UPDATE users SET password = 'other' WHERE {row(juliet)}")
+    server.start()
+    settled(server, juliet)
+    juliet.password = "other"
+    until(lambda: can_login(juliet), "login with the new password")
+    j = juliet.login("balcony")
+    until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
+
+
+main()
