@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+"""SQL as the admin interface: contact lists, blocks."""
+import time
+
+from harness import *
+
+
+def item(owner, contact, subscription="both"):
+    return f"('{owner.domain}', '{owner.username}', '{contact.jid}', '{subscription}')"
+
+
+def insert(*rows):
+    return ("INSERT INTO roster_items (domain, username, contact, subscription) VALUES "
+            + ", ".join(rows))
+
+
+def of(owner, contact):
+    return (f"domain = '{owner.domain}' AND username = '{owner.username}'"
+            f" AND contact = '{contact.jid}'")
+
+
+def online(account, resource):
+    client = account.login(resource)
+    client.roster()
+    client.available()
+    return client
+
+
+@two_users("two rows make two people contacts: both are pushed, both see each other")
+def _(server, romeo, juliet):
+    r, j = online(romeo, "orchard"), online(juliet, "balcony")
+    server.sql(insert(item(romeo, juliet), item(juliet, romeo)))
+    r.expect_push(juliet.jid, subscription="both")
+    j.expect_push(romeo.jid, subscription="both")
+    r.expect(f"<presence from='{j.jid}'/>")
+    j.expect(f"<presence from='{r.jid}'/>")
+
+
+@two_users("a name and a group reach the clients")
+def _(server, romeo, juliet):
+    r = online(romeo, "orchard")
+    server.sql(insert(item(romeo, juliet)))
+    r.expect_push(juliet.jid, subscription="both")
+    server.sql(f"UPDATE roster_items SET name = 'Jule' WHERE {of(romeo, juliet)}")
+    r.expect_push(juliet.jid, subscription="both", name="Jule")
+    server.sql("INSERT INTO roster_groups (domain, username, contact, group_name) VALUES "
+               f"('{romeo.domain}', '{romeo.username}', '{juliet.jid}', 'Lovers')")
+    r.expect_push(juliet.jid, subscription="both", name="Jule", inside="<group>Lovers</group>")
+    server.sql(f"DELETE FROM roster_groups WHERE {of(romeo, juliet)}")
+    r.expect_push(juliet.jid, subscription="both", name="Jule")
+
+
+@two_users("presence stops for who is no longer to see it")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    r, j = online(romeo, "orchard"), online(juliet, "balcony")
+    j.expect(f"<presence from='{r.jid}'/>")
+    server.sql(f"UPDATE roster_items SET subscription = 'to' WHERE {of(romeo, juliet)}")
+    r.expect_push(juliet.jid, subscription="to")
+    j.expect(f"<presence type='unavailable' from='{r.jid}'/>")
+    r.presence(inside="<show>away</show>")
+    j.expect_nothing("<presence/>", after=r)
+
+
+@two_users("a deleted row is a removed contact: the other is told and sees nothing more")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    r, j = online(romeo, "orchard"), online(juliet, "balcony")
+    r.expect(f"<presence from='{j.jid}'/>")
+    server.sql(f"DELETE FROM roster_items WHERE {of(romeo, juliet)}")
+    r.expect_push(juliet.jid, subscription="remove")
+    j.expect(f"<presence type='unavailable' from='{r.jid}'/>")
+    j.expect(f"<presence type='unsubscribed' from='{romeo.jid}'/>")
+    j.expect_push(romeo.jid, subscription="none")
+
+
+@two_users("rows that are deleted and inserted again in one transaction end nothing")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    r, j = online(romeo, "orchard"), online(juliet, "balcony")
+    r.expect(f"<presence from='{j.jid}'/>")
+    server.sql("BEGIN")
+    server.sql(f"DELETE FROM roster_items WHERE {of(romeo, juliet)}")
+    server.sql(insert(item(romeo, juliet)))
+    server.sql("COMMIT")
+    server.sql(f"UPDATE roster_items SET name = 'Jule' WHERE {of(romeo, juliet)}")
+    r.expect_push(juliet.jid, subscription="both", name="Jule")
+    j.expect_nothing("<presence type='unsubscribed'/>", after=r)
+
+
+@test("ten thousand rows in one statement reach the client, and nobody else waits")
+def _(server, romeo, juliet):
+    r = online(romeo, "orchard")
+    j = juliet.login("balcony")
+    count = 10000
+    rows = ", ".join(f"('{romeo.domain}', '{romeo.username}', 'c{n}@example.net', 'none')"
+                     for n in range(count))
+    server.sql(f"INSERT INTO roster_items (domain, username, contact, subscription) VALUES {rows}")
+    seen = set()
+    while len(seen) < count:
+        push = r.expect("<iq type='set'><query xmlns='jabber:iq:roster'/></iq>", timeout=30)
+        seen.add(push[0][0].get("jid"))
+        if len(seen) % 1000 == 0:
+            j.get(f"<ping xmlns='{NS.ping}'/>")
+    if len(r.roster()) != count:
+        raise Failure("the roster is not what was pushed")
+
+
+@two_users("a block in the table holds back at once, and ends with its row")
+def _(server, romeo, juliet):
+    r, j = online(romeo, "orchard"), online(juliet, "balcony")
+    server.sql("INSERT INTO blocked_jids (domain, username, jid) VALUES "
+               f"('{romeo.domain}', '{romeo.username}', '{juliet.jid}')")
+    carry(lambda: blocked(r) == [juliet.jid], "the block")
+    j.send(f"<message type='chat' id='m1' to='{romeo.jid}'><body>1</body></message>")
+    expect_error(j.expect("<message type='error' id='m1'/>"), "service-unavailable")
+    server.sql(f"DELETE FROM blocked_jids WHERE jid = '{juliet.jid}'")
+    carry(lambda: blocked(r) == [], "no block")
+    j.send(f"<message type='chat' id='m2' to='{romeo.jid}'><body>2</body></message>")
+    r.expect("<message id='m2'/>")
+
+
+def blocked(client):
+    return [one.get("jid") for one in client.get("<blocklist xmlns='urn:xmpp:blocking'/>")[0]]
+
+
+def carry(found, what):
+    deadline = time.monotonic() + 10 * FACTOR
+    while not found():
+        if time.monotonic() > deadline:
+            raise Failure(f"not in time: {what}")
+
+
+@test("the log says who has changed what, without what is secret")
+def _(server, romeo):
+    server.sql(f"UPDATE users SET disabled = false, password = 'geheim' WHERE username = '{romeo.username}'")
+    rows = server.sql("SELECT subject, operation, username, before, after FROM changes "
+                      f"WHERE username = '{romeo.username}' ORDER BY id DESC LIMIT 1")
+    if rows[0][:3] != ("users", "update", romeo.username):
+        raise Failure(f"the log's last row: {rows}")
+    if "SCRAM" in str(rows) or "geheim" in str(rows) or "changed" not in rows[0][4]:
+        raise Failure(f"what the log says: {rows}")
+
+
+@test("what the server writes itself is not in the log")
+def _(server, romeo):
+    r = online(romeo, "orchard")
+    before = server.sql("SELECT count(*) FROM changes")
+    r.roster_set("tybalt@example.org")
+    r.expect_push("tybalt@example.org", subscription="none")
+    if server.sql("SELECT count(*) FROM changes") != before:
+        raise Failure("the server's own writes are logged as somebody else's")
+
+
+main(limits={"roster_items": 20000, "output_soft_bytes": 4194304, "output_hard_bytes": 33554432})
