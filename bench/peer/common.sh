@@ -18,4 +18,12 @@ build() {
     } >"$BUILD/build.log" 2>&1 || { echo "$PEER: the build failed: $BUILD/build.log" >&2; return 1; }
 }
 
-database_uri() { echo "postgresql://bench:bench@127.0.0.1:$PG_PORT/bench_godwit"; }
+# The server has a role of its own, as roles.sql makes it.
+database_make() {
+    pg_recreate bench_godwit
+    pg bench_godwit <"$SOURCE/schema/roles.sql"
+    pg bench_godwit -c "ALTER ROLE godwit_server PASSWORD 'bench'" \
+        -c "ALTER DATABASE bench_godwit OWNER TO godwit_server"
+}
+
+database_uri() { echo "postgresql://godwit_server:bench@127.0.0.1:$PG_PORT/bench_godwit"; }

@@ -8,6 +8,8 @@
 /* Any number will do, as long as all versions take the same ("godwit" in ASCII). */
 #define LOCK_SQL "SELECT pg_advisory_xact_lock(113728124578164)"
 
+#define SERVER_ROLE "godwit_server"
+
 struct database {
 	PGconn *pg;
 	const char *shown;
@@ -124,6 +126,22 @@ static bool encoding_is_utf8(const struct database *database, const char **error
 	return false;
 }
 
+/* The triggers of the log know the server by its role (schema/003-live.postgresql.sql). */
+static void role_check(const struct database *database)
+{
+	PGresult *result = PQexec(database->pg, "SELECT session_user");
+	const char *role =
+	    PQresultStatus(result) == PGRES_TUPLES_OK ? PQgetvalue(result, 0, 0) : SERVER_ROLE;
+
+	if (strcmp(role, SERVER_ROLE) != 0)
+		log_warning(NULL,
+		    "the server's own writes are logged as changes, which costs time; make the "
+		    "role "
+		    "with roles.sql, and let the server log in as it",
+		    KV("role", role), KV("expected", SERVER_ROLE));
+	PQclear(result);
+}
+
 static char *server_version(PGconn *pg)
 {
 	const char *version = PQparameterStatus(pg, "server_version");
@@ -162,6 +180,8 @@ bool postgresql_schema_update(const char *uri, const char *schema_dir, bool migr
 	}
 	done = encoding_is_utf8(&database, error_out) &&
 	       schema_bring(&database, schema_dir, migrate, schema_out, error_out);
+	if (done && migrate)
+		role_check(&database);
 	if (done)
 		*version_out = server_version(database.pg);
 	PQfinish(database.pg);

@@ -114,7 +114,6 @@ static bool settings_make(PGconn *pg, unsigned give_up_ms)
 	    " set_config('idle_in_transaction_session_timeout', '10000', false),"
 	    " set_config('default_transaction_isolation', 'read committed', false),"
 	    " set_config('standard_conforming_strings', 'on', false),"
-	    " set_config('godwit.internal', 'on', false),"
 	    " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
 	    " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)",
 	    give_up_ms);

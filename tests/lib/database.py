@@ -54,16 +54,21 @@ class Postgresql:
         # An empty host needs its slashes written out: urlunsplit() would drop them.
         query = "?" + parts.query if parts.query else ""
         self.admin_uri = f"{parts.scheme}://{parts.netloc}/{self.name}{query}"
-        # The server is one role, whoever changes its tables another: tests/postgres makes them.
+        # The server is one role, whoever changes its tables another: tests/postgres makes them. In a
+        # cluster without it, all is done by one.
         place = parts.netloc.rpartition("@")[2]
-        self.uri = f"{parts.scheme}://godwit_server:{parts.password}@{place}/{self.name}{query}"
+        self.uri = self.admin_uri
         self.psql = None
-        self._admin(f'CREATE DATABASE "{self.name}" OWNER godwit_server TEMPLATE template0'
-                    " ENCODING 'UTF8'")
+        owner = self._admin("SELECT rolname FROM pg_roles WHERE rolname = 'godwit_server'")
+        if owner:
+            self.uri = f"{parts.scheme}://godwit_server:{parts.password}@{place}/{self.name}{query}"
+        self._admin(f'CREATE DATABASE "{self.name}" TEMPLATE template0 ENCODING \'UTF8\''
+                    + f" OWNER {owner}" * bool(owner))
 
     def _admin(self, statement):
-        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.admin, "-c", statement],
-                       check=True, capture_output=True, text=True)
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", self.admin,
+                               "-c", statement], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
 
     def _start(self):
         self.psql = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-F", "\t", "-P", "null=\\N",

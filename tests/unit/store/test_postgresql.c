@@ -159,7 +159,6 @@ static void test_settings(void **state)
 		{ "synchronous_commit", "on" },
 		{ "application_name", "godwit" },
 		{ "standard_conforming_strings", "on" },
-		{ "godwit.internal", "on" },
 	};
 	struct arena *arena = ((struct fixture *)*state)->arena;
 
