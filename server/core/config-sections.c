@@ -111,6 +111,7 @@ static const struct config_key limits_keys[] = {
 	LIMIT_BYTES(unacked_bytes, 4194304, 65536, "Their bytes."),
 	LIMIT(unacked_seconds, 1, 1, 60, "After which an unacknowledged message is stored."),
 	LIMIT(roster_items, 1000, 1, 1000000, "Contacts of an account."),
+	LIMIT_BYTES(roster_bytes, 1048576, 4096, "Bytes of their addresses, names and groups."),
 	LIMIT(subscription_requests, 1000, 1, 1000000, "Unanswered requests kept for an account."),
 	LIMIT(directed_presences, 1000, 1, 1000000, "Strangers a session may show itself to."),
 	LIMIT(accounts_cached, 1000, 0, 10000000, "Accounts nobody uses kept in memory, a worker."),

@@ -43,6 +43,7 @@ struct limits {
 	size_t unacked_stanzas, unacked_bytes;
 	unsigned unacked_seconds; /* after which an unacknowledged message is stored */
 	unsigned roster_items;
+	size_t roster_bytes;
 	unsigned subscription_requests; /* pending ones kept for an account */
 	unsigned directed_presences;    /* remembered for a session */
 	unsigned accounts_cached;       /* accounts without sessions kept in memory, a worker */
@@ -108,8 +109,8 @@ void config_unref(struct config **config);
 const struct config_domain *config_domain(const struct config *config, const char *name);
 /* Whether the domain part of that JID is served. */
 bool config_serves(const struct config *config, const struct jid *jid);
-/* Names every setting that differs and needs a restart (database, workers, listen, modules, control,
- * user ...): a list in the arena, of constant texts, ended by NULL. */
+/* Names every setting that differs and needs a restart (database, workers, listen, modules,
+ * control, user ...): a list in the arena, of constant texts, ended by NULL. */
 const char *const *config_needs_restart(
     struct arena *arena, const struct config *old, const struct config *new_config);
 

@@ -1,8 +1,6 @@
 /* roster-iq.c - the roster as its owner's clients manage it: gets, sets and removals (RFC 6121
  * sections 2.2 to 2.6). */
 #include "core/account.h"
-#include "core/config.h"
-#include "core/home.h"
 #include "core/hooks.h"
 #include "core/roster.h"
 #include "core/roster-push.h"
@@ -161,10 +159,10 @@ static enum verdict roster_put(struct task *task, const struct roster_set *set)
 {
 	struct account *account = task_account(task);
 	struct roster_item *item = roster_find(account, set->contact);
+	size_t bytes = roster_item_bytes(set->contact, set->name, set->groups, set->group_count);
 	struct roster_write *write;
 
-	if ((item == NULL || !item->listed) &&
-	    roster_size(account) >= home_config()->limits.roster_items)
+	if (!roster_has_room(account, item, bytes))
 		return task_fail(task, RC_NOT_ALLOWED);
 	if (item == NULL)
 		item = roster_add(account, set->contact);

@@ -8,6 +8,7 @@ struct roster {
 	struct roster_item **items; /* by hash of the JID, then by its text */
 	uint32_t count, capacity;
 	uint32_t listed, requests;
+	size_t bytes;    /* of the listed items */
 	uint32_t writes; /* begun so far: tells a load that it has been overtaken */
 	uint64_t version[2];
 };

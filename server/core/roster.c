@@ -4,6 +4,8 @@
 
 #include "base/hash.h"
 #include "core/account.h"
+#include "core/config.h"
+#include "core/home.h"
 #include "core/roster-private.h"
 
 /* ---- items ---- */
@@ -21,17 +23,25 @@ static char *item_append(char *at, const char *text)
 	return at + length + 1;
 }
 
+size_t roster_item_bytes(
+    const struct jid *contact, const char *name, const char *const *groups, size_t group_count)
+{
+	size_t bytes = jid_bare_length(contact) + 1 + (name == NULL ? 0 : strlen(name)) + 1 + 1;
+
+	for (size_t i = 0; i < group_count; i++)
+		bytes += strlen(groups[i]) + 1;
+	return bytes;
+}
+
 /* Packs an item; its state is all false. Sorts the groups, so that equal items have equal bytes. */
 static struct roster_item *item_new(
     const struct jid *contact, const char *name, const char **groups, size_t group_count)
 {
 	size_t jid_length = jid_bare_length(contact);
-	size_t bytes = jid_length + 1 + (name == NULL ? 0 : strlen(name)) + 1 + 1;
+	size_t bytes = roster_item_bytes(contact, name, groups, group_count);
 	struct roster_item *item;
 	char *at;
 
-	for (size_t i = 0; i < group_count; i++)
-		bytes += strlen(groups[i]) + 1;
 	if (group_count > 1)
 		qsort(groups, group_count, sizeof *groups, group_compare);
 	item = mem_alloc_zero(sizeof *item + bytes);
@@ -127,6 +137,7 @@ static void roster_count(struct roster *roster, const struct roster_item *item)
 	if (!item->listed)
 		return;
 	roster->listed++;
+	roster->bytes += item->bytes;
 	version_toggle(roster, item);
 }
 
@@ -136,6 +147,7 @@ static void roster_uncount(struct roster *roster, const struct roster_item *item
 	if (!item->listed)
 		return;
 	roster->listed--;
+	roster->bytes -= item->bytes;
 	version_toggle(roster, item);
 }
 
@@ -287,6 +299,16 @@ size_t roster_items(const struct account *account)
 size_t roster_requests(const struct account *account)
 {
 	return account->roster == NULL ? 0 : account->roster->requests;
+}
+
+bool roster_has_room(const struct account *account, const struct roster_item *item, size_t bytes)
+{
+	const struct limits *limits = &home_config()->limits;
+	size_t before = item != NULL && item->listed ? item->bytes : 0;
+
+	if (before == 0 && roster_size(account) >= limits->roster_items)
+		return false;
+	return bytes <= before || account->roster->bytes - before + bytes <= limits->roster_bytes;
 }
 
 struct roster_item *roster_add(struct account *account, const struct jid *contact)

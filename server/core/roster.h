@@ -41,6 +41,12 @@ struct roster_item *roster_next(const struct account *account, size_t *cursor);
 size_t roster_size(const struct account *account);
 size_t roster_items(const struct account *account);
 size_t roster_requests(const struct account *account);
+/* The texts of an item such as this need so many bytes. */
+size_t roster_item_bytes(
+    const struct jid *contact, const char *name, const char *const *groups, size_t group_count);
+/* Whether the limits allow that `item` (NULL: there is none yet) is listed with so many bytes. One
+ * that does not grow is always allowed. */
+bool roster_has_room(const struct account *account, const struct roster_item *item, size_t bytes);
 /* The version (section 2.6): a digest of all listed items, changed with them; text in the arena. */
 const char *roster_version(const struct account *account, struct arena *arena);
 

@@ -74,7 +74,7 @@ static enum rc move_make_room(struct move *move)
 	    roster_requests(move->account) >= limits->subscription_requests)
 		return RC_RESOURCE_CONSTRAINT;
 	if (lists && (move->item == NULL || !move->item->listed) &&
-	    roster_size(move->account) >= limits->roster_items)
+	    !roster_has_room(move->account, NULL, roster_item_bytes(move->contact, NULL, NULL, 0)))
 		return RC_NOT_ALLOWED;
 	if (move->item == NULL)
 		move->item = roster_add(move->account, move->contact);

@@ -205,6 +205,36 @@ def _():
         check_others(server)
 
 
+@hostile("roster_bytes: at the edge, and one beyond; what makes the list shorter is allowed")
+def _():
+    with Server(limits=dict(FAST, roster_bytes=4096)) as server:
+        r = server.account("romeo").login()
+
+        def put(jid, *groups, **attributes):
+            return r.roster_set(jid, inside="".join(f"<group>{group}</group>" for group in groups), **attributes)
+
+        def size(jid, *groups, name=""):
+            return sum(len(text) + 1 for text in (jid, name) + groups) + 1
+
+        first, second, one, two = "a@example.org", "b@example.org", "x" * 1000, "y" * 1000
+        for groups, name in (((one, two), ""), ((one,), "z" * 1001)):
+            if put(first, *groups, name=name).get("type") != "result":
+                raise Failure("not the first")
+        left = 4096 - size(first, one, two) - size(second, one, "g" * 100)
+        expect_error(put(second, one, "g" * 100, name="n" * (left + 1)), "not-allowed")
+        if put(second, one, "g" * 100, name="n" * left).get("type") != "result":
+            raise Failure("not up to the edge")
+        expect_error(put("c@example.org"), "not-allowed")
+        expect_error(put(first, one, name="z" * 1002), "not-allowed")
+        r.send("<presence type='subscribed' to='c@example.org'/>")
+        expect_error(r.expect("<presence type='error' from='c@example.org'/>"), "not-allowed")
+        if put(first, one, name="z" * 999).get("type") != "result":
+            raise Failure("not the one that shrinks")
+        expect_error(put(first, one, name="z" * 1002), "not-allowed")
+        if put(first, one, name="z" * 1001).get("type") != "result" or len(r.roster()) != 2:
+            raise Failure("not the edge again")
+
+
 @hostile("roster_items: at the edge, and one beyond; a change of one that is there is none more")
 def _():
     with Server(limits=dict(FAST, roster_items=10)) as server:

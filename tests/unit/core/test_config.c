@@ -186,6 +186,7 @@ static void numbers_are_taken_up_to_their_edges(void **state)
 		{ "limits", "unacked_bytes", 65536, INT32_MAX },
 		{ "limits", "unacked_seconds", 1, 60 },
 		{ "limits", "roster_items", 1, 1000000 },
+		{ "limits", "roster_bytes", 4096, INT32_MAX },
 		{ "limits", "subscription_requests", 1, 1000000 },
 		{ "limits", "directed_presences", 1, 1000000 },
 		{ "limits", "accounts_cached", 0, 10000000 },
