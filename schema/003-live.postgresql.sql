@@ -238,9 +238,23 @@ CREATE TRIGGER zz_change_note AFTER INSERT OR UPDATE OR DELETE ON users
 
 -- ---- who may do what ----
 
--- Grants what the roles of schema/roles.sql need, as far as they exist: godwit_admin changes what
--- the server acts on, godwit_readonly looks. Neither reads keys, nor what people write.
+-- godwit_admin changes what the server acts on, godwit_readonly looks. Neither reads keys, nor what
+-- people write. A step that makes tables has a function privileges_of_... like the one below, and
+-- calls privileges_grant() at its end.
 CREATE FUNCTION privileges_grant() RETURNS VOID
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+	part REGPROC;
+BEGIN
+	FOR part IN SELECT oid FROM pg_proc
+		WHERE proname LIKE 'privileges\_of\_%' AND pronamespace = current_schema()::REGNAMESPACE
+	LOOP
+		EXECUTE format('SELECT %s()', part);
+	END LOOP;
+END $$;
+COMMENT ON FUNCTION privileges_grant IS 'Gives the roles of schema/roles.sql what they need, as far as they exist; called by that file, and by each step of the schema.';
+
+CREATE FUNCTION privileges_of_live() RETURNS VOID
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
 	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'godwit_readonly') THEN
@@ -268,5 +282,5 @@ BEGIN
 		GRANT SELECT (domain, username, namespace, name), DELETE ON private_xml TO godwit_admin;
 	END IF;
 END $$;
-COMMENT ON FUNCTION privileges_grant IS 'Gives the roles of schema/roles.sql what they need; called by that file, and by each step of the schema.';
+COMMENT ON FUNCTION privileges_of_live IS 'Grants on the tables of steps 001 and 003.';
 SELECT privileges_grant();

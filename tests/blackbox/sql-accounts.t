@@ -3,6 +3,7 @@
 import time
 
 from harness import *
+from lib.database import FLAVOUR
 
 
 def row(account):
@@ -157,6 +158,29 @@ def _(server, romeo, juliet):
     until(lambda: can_login(juliet), "login with the new password")
     j = juliet.login("balcony")
     until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
+
+
+@test("an administrator's role changes accounts and cannot read keys; an onlooker's changes nothing")
+def _(server, romeo):
+    if FLAVOUR != "postgresql":
+        return
+    for role, allowed, refused in (
+            ("godwit_admin", f"UPDATE users SET disabled = false WHERE {row(romeo)}",
+             "SELECT scram_sha_256 FROM users"),
+            ("godwit_readonly", "SELECT username, disabled FROM users",
+             f"UPDATE users SET disabled = true WHERE {row(romeo)}")):
+        server.sql(f"SET ROLE {role}")
+        try:
+            server.sql(allowed)
+            try:
+                server.sql(refused)
+            except RuntimeError as error:
+                if "permission denied" not in str(error):
+                    raise
+            else:
+                raise Failure(f"{role} may do this: {refused}")
+        finally:
+            server.sql("RESET ROLE")
 
 
 main()
