@@ -17,8 +17,6 @@
 #include "base/mem.h"
 #include "net/tls.h"
 
-#define READ_CURE "let the server's user read it (chown, chmod), or correct the path"
-
 const char *tls_reason(void)
 {
 	unsigned long code = ERR_peek_last_error();
@@ -39,7 +37,7 @@ static FILE *open_pem(
 
 	if (stream == NULL)
 		*error_out = arena_printf(
-		    arena, "%s %s cannot be read: %s; " READ_CURE, what, file, strerror(errno));
+		    arena, "%s %s cannot be read: %s; " TLS_READ_CURE, what, file, strerror(errno));
 	return stream;
 }
 

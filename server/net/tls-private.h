@@ -16,6 +16,8 @@ struct tls_set;
 /* A name in DNS and its NUL (RFC 1035 section 2.3.4). */
 #define TLS_NAME_MAX 256
 
+#define TLS_READ_CURE "let the server's user read it (chown, chmod), or correct the path"
+
 /* A certificate with its chain and key, as read from the files. */
 struct tls_pair {
 	X509 *leaf;
@@ -27,6 +29,25 @@ struct tls_pair {
 bool tls_pair_load(struct tls_pair *pair_out, const struct tls_certificate *certificate,
     struct arena *arena, const char **error_out);
 void tls_pair_free(struct tls_pair *pair);
+
+/* Who issues certificates to the clients of a domain; all NULL: nobody. */
+struct tls_issuers {
+	X509_STORE *store; /* their certificates, and lists of what they have revoked */
+	STACK_OF(X509_NAME) * names;
+};
+
+/* Reads the PEM file; false and a text if it does not serve. */
+bool tls_issuers_load(
+    struct tls_issuers *issuers_out, const char *file, struct arena *arena, const char **error_out);
+void tls_issuers_copy(struct tls_issuers *copy_out, const struct tls_issuers *issuers);
+void tls_issuers_free(struct tls_issuers *issuers);
+/* Has the context ask clients for a certificate, which they need not show, if there are issuers.
+ * The handshake takes any, as long as the client has the key. */
+void tls_issuers_ask(const struct tls_issuers *issuers, SSL_CTX *context);
+/* As transport_peer_addresses(). */
+const char *const *tls_peer_addresses(
+    SSL *ssl, const struct tls_issuers *issuers, struct arena *arena, const char **why_out);
+
 /* Why libssl or libcrypto refused last: constant text, never NULL. Empties its queue of errors. */
 const char *tls_reason(void);
 
@@ -38,5 +59,8 @@ bool tls_name_ascii(const char *domain, char *out);
 /* A server's end of TLS on `fd`, from the contexts of the current worker; `alpn` points to what
  * transport_start_tls() was given and outlives it, `domain` is as there. NULL if libssl refuses. */
 SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn, const char *domain);
+
+/* Who issues certificates to the clients of that domain; NULL if it is none of ours. */
+const struct tls_issuers *tls_set_issuers(const struct tls_set *set, const char *domain);
 
 #endif

@@ -32,6 +32,7 @@ struct tls_domain {
 	size_t index;
 	char name[TLS_NAME_MAX];
 	struct tls_pair pair;
+	struct tls_issuers issuers;
 };
 
 struct tls_set {
@@ -119,6 +120,7 @@ static SSL_CTX *context_new(struct tls_set *set, const struct tls_domain *domain
 	SSL_CTX_set_tlsext_servername_arg(context, set);
 	SSL_CTX_set_alpn_select_cb(context, protocols_sent, NULL);
 	SSL_CTX_set_info_callback(context, something_happened);
+	tls_issuers_ask(&domain->issuers, context);
 	if (!context_protect(context) || !context_certify(context, &domain->pair)) {
 		SSL_CTX_free(context);
 		return NULL;
@@ -160,13 +162,19 @@ struct fallback {
 	void *state;
 };
 
-/* Takes what the old set has for that domain; false if it has nothing. */
+/* What the old set has for that domain, or NULL. */
+static const struct tls_domain *domain_before(
+    const struct tls_domain *domain, const struct fallback *old)
+{
+	return old->set == NULL ? NULL
+	                        : hash_get(old->set->by_name, domain->name, strlen(domain->name));
+}
+
+/* Takes the certificate of before; false if there is none. */
 static bool domain_keep(
     struct tls_domain *domain, const struct fallback *old, struct arena *arena, const char *why)
 {
-	const struct tls_domain *before =
-	    old->set == NULL ? NULL
-			     : hash_get(old->set->by_name, domain->name, strlen(domain->name));
+	const struct tls_domain *before = domain_before(domain, old);
 
 	if (before == NULL)
 		return false;
@@ -177,6 +185,20 @@ static bool domain_keep(
 	domain->pair.chain = X509_chain_up_ref(before->pair.chain);
 	old->kept(old->state,
 	    arena_printf(arena, "%s keeps its certificate of before: %s", domain->name, why));
+	return true;
+}
+
+/* The same for who issues certificates to clients. */
+static bool domain_keep_issuers(
+    struct tls_domain *domain, const struct fallback *old, struct arena *arena, const char *why)
+{
+	const struct tls_domain *before = domain_before(domain, old);
+
+	if (before == NULL || before->issuers.store == NULL)
+		return false;
+	tls_issuers_copy(&domain->issuers, &before->issuers);
+	old->kept(old->state,
+	    arena_printf(arena, "%s keeps its client_ca of before: %s", domain->name, why));
 	return true;
 }
 
@@ -194,6 +216,7 @@ static const struct tls_domain *domain_find(const struct tls_set *set, const cha
 static int server_name_sent(SSL *ssl, int *alert, void *state)
 {
 	struct tls_set *set = state;
+	SSL_CTX *context;
 	const char *sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
 	const struct tls_domain *domain = domain_find(set, sent);
 
@@ -201,8 +224,18 @@ static int server_name_sent(SSL *ssl, int *alert, void *state)
 	/* The connection may have moved to another worker since it began. */
 	if (domain == NULL || contexts_make(set) != set->count)
 		return SSL_TLSEXT_ERR_NOACK;
-	SSL_set_SSL_CTX(ssl, set->contexts[worker_slot()][domain->index]);
+	context = set->contexts[worker_slot()][domain->index];
+	SSL_set_SSL_CTX(ssl, context);
+	/* This does not go along. */
+	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), NULL);
 	return SSL_TLSEXT_ERR_OK;
+}
+
+const struct tls_issuers *tls_set_issuers(const struct tls_set *set, const char *domain)
+{
+	const struct tls_domain *named = domain_find(set, domain);
+
+	return named == NULL ? NULL : &named->issuers;
 }
 
 static bool domain_load(struct tls_domain *domain, const struct tls_certificate *certificate,
@@ -217,6 +250,12 @@ static bool domain_load(struct tls_domain *domain, const struct tls_certificate 
 	}
 	if (!tls_pair_load(&domain->pair, certificate, arena, error_out)) {
 		if (!domain_keep(domain, old, arena, *error_out))
+			return false;
+		*error_out = NULL;
+	}
+	if (certificate->client_ca != NULL &&
+	    !tls_issuers_load(&domain->issuers, certificate->client_ca, arena, error_out)) {
+		if (!domain_keep_issuers(domain, old, arena, *error_out))
 			return false;
 		*error_out = NULL;
 	}
@@ -300,8 +339,10 @@ void tls_set_unref(struct tls_set **set)
 	for (size_t i = 0; i < TLS_WORKERS_MAX; i++)
 		if (gone->contexts[i] != NULL)
 			contexts_free(gone->contexts[i], gone->count);
-	for (size_t i = 0; i < gone->count; i++)
+	for (size_t i = 0; i < gone->count; i++) {
 		tls_pair_free(&gone->domains[i].pair);
+		tls_issuers_free(&gone->domains[i].issuers);
+	}
 	mem_free(gone->domains);
 	hash_free(&gone->by_name);
 	mem_free(gone);

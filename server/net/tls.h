@@ -15,6 +15,7 @@ struct tls_certificate {
 	const char *domain;      /* prepared; Unicode labels are matched with their A-labels */
 	const char *certificate; /* PEM file: leaf first, then intermediates */
 	const char *key;         /* PEM file */
+	const char *client_ca; /* PEM file of who issues certificates to its users; NULL: nobody */
 };
 
 /* Loads certificates and keys and makes a context for each domain. Immutable and reference-counted,

@@ -272,3 +272,13 @@ size_t transport_binding(
 	}
 	return 0;
 }
+
+const char *const *transport_peer_addresses(const struct transport *transport, const char *domain,
+    struct arena *arena, const char **why_out)
+{
+	*why_out = NULL;
+	if (!transport_is_secure(transport))
+		return NULL;
+	return tls_peer_addresses(
+	    transport->ssl, tls_set_issuers(transport->tls, domain), arena, why_out);
+}

@@ -13,6 +13,7 @@
 #include "net/tls.h"
 
 struct address;
+struct arena;
 struct text;
 struct transport;
 
@@ -109,6 +110,11 @@ const char *transport_server_name(const struct transport *transport);
  * would be, which costs nothing. */
 size_t transport_binding(
     const struct transport *transport, enum binding binding, unsigned char *out);
+/* What the certificate of a client says it is (XmppAddr, RFC 6120 section 13.7.1.4): the addresses
+ * as they stand there, ended by NULL, in the arena. NULL if it has shown none, or if `why_out` is
+ * set (constant text): none that who issues certificates to users of `domain` stands for. */
+const char *const *transport_peer_addresses(const struct transport *transport, const char *domain,
+    struct arena *arena, const char **why_out);
 /* The peer's address as text, "192.0.2.1" or "2001:db8::1", and port. Lent. */
 const char *transport_peer(const struct transport *transport);
 unsigned transport_peer_port(const struct transport *transport);

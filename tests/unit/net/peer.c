@@ -287,6 +287,12 @@ void peer_secure(struct peer *peer, int version, const char *name, const char *a
 	}
 	/* So that a refused version is refused by the server. */
 	SSL_CTX_set_security_level(peer->context, 0);
+	if (peer->certificate != NULL) {
+		SSL_CTX_use_certificate(peer->context, peer->certificate);
+		SSL_CTX_use_PrivateKey(peer->context, peer->key);
+		if (peer->issuer != NULL)
+			SSL_CTX_add1_chain_cert(peer->context, peer->issuer);
+	}
 	peer->ssl = SSL_new(peer->context);
 	SSL_set_fd(peer->ssl, peer->fd);
 	if (name != NULL) {

@@ -42,6 +42,10 @@ struct peer {
 	struct descriptor *descriptor;
 	struct text received;
 	struct text sending;
+	/* Of a TLS client: shown to who asks for it, with who has issued it; lent, NULL: nothing.
+	 */
+	X509 *certificate, *issuer;
+	EVP_PKEY *key;
 	bool deaf;    /* does not read */
 	bool secured; /* the handshake is complete */
 	bool ended;   /* orderly: close_notify, or the end in clear */
