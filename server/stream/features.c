@@ -1,5 +1,7 @@
 /* features.c - what is offered after a stream header (RFC 6120 section 4.3.2). */
+#include "base/log.h"
 #include "net/transport.h"
+#include "stream/external.h"
 #include "stream/sasl.h"
 #include "stream/stream-private.h"
 #include "xml/element.h"
@@ -40,7 +42,24 @@ static size_t binding_of(void *state, enum binding binding, unsigned char *out)
 	return transport_binding(state, binding, out);
 }
 
-static struct sasl *sasl_for(const struct stream *stream)
+/* Who the client is by its certificate, if it has shown one that counts. */
+static struct external *external_for(const struct stream *stream, struct arena *arena)
+{
+	struct external *external = NULL;
+	const char *why;
+	const char *const *addresses =
+	    transport_peer_addresses(stream->transport, stream->domain, arena, &why);
+
+	if (addresses != NULL) {
+		external = external_new(addresses, stream->domain);
+		why = external == NULL ? "it names no user of this domain" : NULL;
+	}
+	if (why != NULL)
+		log_info(stream->log, "certificate of the client does not count", KV("why", why));
+	return external;
+}
+
+static struct sasl *sasl_for(const struct stream *stream, struct arena *arena)
 {
 	struct sasl_channel channel = {
 		.domain = stream->domain,
@@ -48,6 +67,7 @@ static struct sasl *sasl_for(const struct stream *stream)
 		.tls_required = stream->settings->tls_required,
 		.allow_plain = stream->settings->allow_plain,
 		.iterations = stream->settings->scram_iterations,
+		.external = external_for(stream, arena),
 		.binding = binding_of,
 		.state = stream->transport,
 	};
@@ -76,7 +96,7 @@ static void add_before_login(struct stream *stream, struct arena *arena, struct 
 			element_add_new(arena, starttls, NULL, "required");
 	}
 	sasl_free(&stream->login->sasl);
-	stream->login->sasl = sasl_for(stream);
+	stream->login->sasl = sasl_for(stream, arena);
 	add_mechanisms(arena, features, stream->login->sasl);
 	if (secure)
 		add_bindings(arena, features, stream->login->sasl);

@@ -8,6 +8,7 @@
 
 /* Best first. */
 static const struct mechanism mechanisms[] = {
+	{ "EXTERNAL", KIND_EXTERNAL, 0 },
 	{ "SCRAM-SHA-256-PLUS", KIND_PLUS, DIGEST_SHA256 },
 	{ "SCRAM-SHA-1-PLUS", KIND_PLUS, DIGEST_SHA1 },
 	{ "SCRAM-SHA-256", KIND_SCRAM, DIGEST_SHA256 },
@@ -46,6 +47,8 @@ bool sasl_mechanism_allowed(
 
 	*failure_out = SASL_INVALID_MECHANISM;
 	if (mechanism->kind == KIND_PLAIN && !channel->allow_plain)
+		return false;
+	if (mechanism->kind == KIND_EXTERNAL && channel->external == NULL)
 		return false;
 	if (mechanism->kind == KIND_PLUS && channel->secure && !sasl->plus_offered)
 		return false;

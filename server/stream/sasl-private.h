@@ -19,7 +19,7 @@ enum state {
 
 struct mechanism {
 	const char *name;
-	enum { KIND_SCRAM, KIND_PLUS, KIND_PLAIN } kind;
+	enum { KIND_SCRAM, KIND_PLUS, KIND_PLAIN, KIND_EXTERNAL } kind;
 	enum digest digest;
 };
 

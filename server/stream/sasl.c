@@ -11,6 +11,7 @@
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "stream/external.h"
 #include "stream/plain.h"
 #include "xmpp/jid.h"
 
@@ -70,6 +71,7 @@ void sasl_free(struct sasl **sasl)
 		return;
 	*sasl = NULL;
 	exchange_end(dead);
+	external_free(&dead->channel.external);
 	mem_free(dead);
 }
 
@@ -117,6 +119,34 @@ static enum sasl_step plain_message(struct sasl *sasl, char *message, size_t len
 		return step_fail(sasl, SASL_MALFORMED_REQUEST, "malformed PLAIN message");
 	sasl->password = plain.password;
 	return name_check(sasl, plain.username, plain.authzid);
+}
+
+/* XEP-0178 section 2: which of its users it is only has to be told by a certificate of several. */
+static enum sasl_step external_message(struct sasl *sasl, const char *authzid, size_t length)
+{
+	switch (external_choose(sasl->channel.external, authzid, length, &sasl->username)) {
+	case EXTERNAL_MALFORMED:
+		return step_fail(sasl, SASL_MALFORMED_REQUEST, "malformed EXTERNAL message");
+	case EXTERNAL_AMBIGUOUS:
+		return step_fail(
+		    sasl, SASL_INVALID_AUTHZID, "certificate of several users and no authzid");
+	case EXTERNAL_STRANGER:
+		return step_fail(sasl, SASL_INVALID_AUTHZID, "authzid is not in the certificate");
+	case EXTERNAL_OK:
+		break;
+	}
+	sasl->state = STATE_KEYS;
+	return SASL_KEYS;
+}
+
+/* Of the account only counts that there is one. */
+static enum sasl_step external_end(struct sasl *sasl, enum rc rc)
+{
+	if (rc == RC_ITEM_NOT_FOUND)
+		return step_fail(sasl, SASL_NOT_AUTHORIZED, "no such account");
+	if (rc == RC_NOT_ALLOWED)
+		return step_fail(sasl, SASL_ACCOUNT_DISABLED, "account disabled");
+	return step_send(sasl, SASL_SUCCESS, "");
 }
 
 static enum sasl_step scram_fail(struct sasl *sasl, enum scram_result result)
@@ -231,6 +261,8 @@ enum sasl_step sasl_keys(
 		return step_fail(sasl, SASL_ACCOUNT_DISABLED, "account disabled");
 	if (rc != RC_OK && rc != RC_ITEM_NOT_FOUND && rc != RC_NOT_ALLOWED)
 		return step_fail(sasl, SASL_TEMPORARY_AUTH_FAILURE, "accounts cannot be read now");
+	if (sasl->mechanism->kind == KIND_EXTERNAL)
+		return external_end(sasl, rc);
 	sasl->disabled = rc == RC_NOT_ALLOWED;
 	sasl->refusal = rc == RC_ITEM_NOT_FOUND ? "no such account" : "wrong password";
 	keys = rc == RC_ITEM_NOT_FOUND ? keys_choose(sasl, NULL, NULL)
@@ -257,6 +289,8 @@ static enum sasl_step message_take(struct sasl *sasl, const char *text)
 		return step_fail(sasl, SASL_INCORRECT_ENCODING, "not base64");
 	if (sasl->state == STATE_FINAL)
 		return scram_final(sasl, message, length);
+	if (sasl->mechanism->kind == KIND_EXTERNAL)
+		return external_message(sasl, message, length);
 	if (sasl->mechanism->kind == KIND_PLAIN)
 		return plain_message(sasl, message, length);
 	return scram_first(sasl, message, length);

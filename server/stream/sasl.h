@@ -11,6 +11,7 @@
 #include "base/rc.h"
 #include "net/tls.h"
 
+struct external;
 struct sasl;
 struct scram_keys;
 
@@ -45,6 +46,8 @@ struct sasl_channel {
 	bool tls_required;
 	bool allow_plain;
 	unsigned iterations; /* of fake keys */
+	/* Who the client's certificate says it is; taken over. NULL: no EXTERNAL. */
+	struct external *external;
 	/* As transport_binding(); NULL: no binding at all. */
 	size_t (*binding)(void *state, enum binding binding, unsigned char *out);
 	void *state;

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "stream/external.h"
 #include "stream/sasl.h"
 #include "stream/scram.h"
 #include "xmpp/jid.h"
@@ -346,6 +347,76 @@ static void test_disabled(void **state)
 	sasl_free(&sasl);
 }
 
+static struct sasl *sasl_external(const char *const *addresses)
+{
+	struct sasl_channel channel = secure_channel;
+
+	channel.external = external_new(addresses, channel.domain);
+	return sasl_new(&channel);
+}
+
+static void test_external(void **state)
+{
+	static const char *const one[] = { "romeo@example.org", NULL };
+	static const char *const two[] = { "romeo@example.org", "juliet@example.org", NULL };
+	struct sasl *sasl = sasl_external(one);
+	size_t cursor = 0;
+
+	assert_string_equal(sasl_offered(sasl, &cursor), "EXTERNAL");
+	assert_string_equal(sasl_offered(sasl, &cursor), "SCRAM-SHA-256-PLUS");
+	assert_int_equal(sasl_auth(sasl, "EXTERNAL", "="), SASL_KEYS);
+	assert_string_equal(sasl_username(sasl), "romeo");
+	assert_string_equal(sasl_mechanism(sasl), "EXTERNAL");
+	assert_int_equal(sasl_keys(sasl, RC_OK, NULL, NULL), SASL_SUCCESS);
+	assert_string_equal(sasl_data(sasl), "");
+	assert_string_equal(sasl_username(sasl), "romeo");
+	sasl_free(&sasl);
+
+	sasl = sasl_external(two);
+	assert_int_equal(failure_of(sasl, sasl_auth(sasl, "EXTERNAL", "=")), SASL_INVALID_AUTHZID);
+	assert_int_equal(
+	    failure_of(sasl, sasl_auth(sasl, "EXTERNAL", PLAIN("mercutio@example.org"))),
+	    SASL_INVALID_AUTHZID);
+	assert_int_equal(
+	    failure_of(sasl, sasl_auth(sasl, "EXTERNAL", PLAIN("\xff"))), SASL_MALFORMED_REQUEST);
+	assert_int_equal(
+	    failure_of(sasl, sasl_auth(sasl, "EXTERNAL", "!")), SASL_INCORRECT_ENCODING);
+	assert_int_equal(sasl_auth(sasl, "EXTERNAL", PLAIN("juliet@example.org")), SASL_KEYS);
+	assert_string_equal(sasl_username(sasl), "juliet");
+	/* Without an initial response; an account may have no password. */
+	assert_int_equal(sasl_keys(sasl, RC_RESOURCE_CONSTRAINT, NULL, NULL), SASL_FAILURE);
+	assert_int_equal(sasl_auth(sasl, "EXTERNAL", ""), SASL_CHALLENGE);
+	assert_string_equal(sasl_data(sasl), "");
+	assert_int_equal(sasl_response(sasl, PLAIN("romeo@example.org")), SASL_KEYS);
+	assert_int_equal(sasl_keys(sasl, RC_OK, &sha1, &sha256), SASL_SUCCESS);
+	sasl_free(&sasl);
+}
+
+static void test_external_refused(void **state)
+{
+	static const char *const one[] = { "romeo@example.org", NULL };
+	static const struct {
+		enum rc rc;
+		bool has_keys;
+		enum sasl_failure failure;
+	} cases[] = {
+		{ RC_ITEM_NOT_FOUND, false, SASL_NOT_AUTHORIZED },
+		{ RC_NOT_ALLOWED, false, SASL_ACCOUNT_DISABLED },
+		{ RC_NOT_ALLOWED, true, SASL_ACCOUNT_DISABLED },
+		{ RC_RESOURCE_CONSTRAINT, false, SASL_TEMPORARY_AUTH_FAILURE },
+	};
+	struct sasl *sasl = sasl_external(one);
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		assert_int_equal(sasl_auth(sasl, "EXTERNAL", "="), SASL_KEYS);
+		assert_int_equal(failure_of(sasl, sasl_keys(sasl, cases[i].rc,
+						      cases[i].has_keys ? &sha1 : NULL, NULL)),
+		    cases[i].failure);
+		assert_string_equal(sasl_username(sasl), "romeo");
+	}
+	sasl_free(&sasl);
+}
+
 /* The answers for an unknown account have the form of those for a known one, salt included. */
 static void test_unknown(void **state)
 {
@@ -540,6 +611,8 @@ int main(void)
 		cmocka_unit_test(test_impossible_names),
 		cmocka_unit_test(test_trouble),
 		cmocka_unit_test(test_disabled),
+		cmocka_unit_test(test_external),
+		cmocka_unit_test(test_external_refused),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_unknown_time),
 		cmocka_unit_test(test_password_prepared),
