@@ -141,6 +141,18 @@ static bool request_works_offline(const json_t *request)
 	return strncmp(command, "user-", 5) == 0;
 }
 
+static const char *why_nobody_answers(const struct ctl *ctl)
+{
+	if (ctl->top->control == NULL)
+		return arena_printf(ctl->arena,
+		    "\"control\" is empty in %s: a server with that cannot be asked",
+		    ctl->config_path);
+	return arena_printf(ctl->arena,
+	    "no server is running that has %s as its control socket; start it, or name its "
+	    "configuration with --config FILE",
+	    ctl->top->control);
+}
+
 /* The answer from wherever it comes; NULL after having said why not. */
 static json_t *request_ask(struct ctl *ctl, json_t *request, int *status_out)
 {
@@ -159,9 +171,7 @@ static json_t *request_ask(struct ctl *ctl, json_t *request, int *status_out)
 		answer = ctl_offline(ctl, json_incref(request), &error);
 	} else if (fd == -1) {
 		*status_out = CTL_NOT_RUNNING;
-		error = arena_printf(ctl->arena,
-		    "no server is running that has %s as its control socket",
-		    ctl->top->control == NULL ? "nothing" : ctl->top->control);
+		error = why_nobody_answers(ctl);
 	}
 	if (answer == NULL)
 		ctl_fail("%s", error);

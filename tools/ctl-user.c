@@ -4,6 +4,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "tools/ctl.h"
+#include "xmpp/jid.h"
 
 static const char *const user_columns[] = { "jid", "disabled", "created", NULL };
 static const char *const session_columns[] = { "jid", "address", "tls", "since", "worker",
@@ -18,6 +19,14 @@ static int user_run(struct ctl *ctl, const char *command, const char *jid, const
 	return status;
 }
 
+/* Whether it may be an account's; which domains are served, the server knows. */
+static bool address_is_good(struct arena *arena, const char *text)
+{
+	const struct jid *jid = jid_parse(arena, text);
+
+	return jid != NULL && jid_is_bare(jid) && jid_node(arena, jid) != NULL;
+}
+
 static int user_run_password(
     struct ctl *ctl, const char *command, const char *jid, const char *done)
 {
@@ -27,6 +36,8 @@ static int user_run_password(
 	int status;
 
 	/* Rather before than after a password was typed. */
+	if (!address_is_good(ctl->arena, jid))
+		return ctl_fail("\"%s\" is not an address as user@example.org", jid);
 	if (!ctl_read_top(ctl, &error) ||
 	    (password = ctl_password(ctl->arena, jid, &error)) == NULL)
 		return ctl_fail("%s", error);

@@ -95,19 +95,51 @@ static const struct command_row *row_find(char **words, int *used_out)
 	return NULL;
 }
 
+static bool is_noun(const char *word)
+{
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (strcmp(rows[i].noun, word) == 0)
+			return true;
+	return false;
+}
+
+/* Words that name no command: says what there is instead. */
+static int words_refuse(struct arena *arena, char **words)
+{
+	const char *verbs = "";
+
+	if (words[0] == NULL)
+		return usage(stderr, CTL_USAGE);
+	if (!is_noun(words[0])) {
+		ctl_fail(
+		    "there is no command \"%s\"; godwitctl --help lists what there is", words[0]);
+		return CTL_USAGE;
+	}
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (strcmp(rows[i].noun, words[0]) == 0)
+			verbs = arena_printf(
+			    arena, "%s%s%s", verbs, *verbs == '\0' ? "" : ", ", rows[i].verb);
+	if (words[1] == NULL)
+		ctl_fail("\"%s\" needs to be told what: %s", words[0], verbs);
+	else
+		ctl_fail("there is no command \"%s %s\"; \"%s\" knows: %s", words[0], words[1],
+		    words[0], verbs);
+	return CTL_USAGE;
+}
+
 static int command_run_words(struct ctl *ctl, char **words)
 {
 	int used, count = 0;
 	const struct command_row *row = row_find(words, &used);
 
 	if (row == NULL)
-		return usage(stderr, CTL_USAGE);
+		return words_refuse(ctl->arena, words);
 	while (words[used + count] != NULL)
 		count++;
 	if (count >= row->minimum && count <= row->maximum)
 		return row->run(ctl, words + used);
-	fprintf(stderr, "usage: godwitctl %s%s%s %s\n", row->noun, row->verb == NULL ? "" : " ",
-	    row->verb == NULL ? "" : row->verb, row->arguments);
+	fprintf(stderr, "usage: godwitctl %s%s%s%s%s\n", row->noun, row->verb == NULL ? "" : " ",
+	    row->verb == NULL ? "" : row->verb, *row->arguments == '\0' ? "" : " ", row->arguments);
 	return CTL_USAGE;
 }
 
@@ -150,7 +182,8 @@ int main(int argc, char **argv)
 		case 'h':
 			return usage(stdout, CTL_GOOD);
 		default:
-			return usage(stderr, CTL_USAGE);
+			ctl_fail("godwitctl --help lists what there is");
+			return CTL_USAGE;
 		}
 	}
 	return run(&ctl, argv + optind);

@@ -33,6 +33,8 @@ void command_fail(struct command *command, enum rc rc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Ends it with what the database says is wrong. */
 void command_fail_store(struct command *command, const struct store_result *result);
+/* Whether that domain (prepared) is served; fails the command if not, with those that are. */
+bool command_check_served(struct command *command, const char *domain);
 /* The text of an argument, or NULL. Lent by the request. */
 const char *command_text(const struct command *command, const char *name);
 

@@ -75,9 +75,14 @@ void command_session_list(struct command *command)
 	const char *prepared = domain == NULL ? NULL : jid_prepare_domain(command->arena, domain);
 
 	if (domain != NULL && prepared == NULL) {
-		command_fail(command, RC_BAD_REQUEST, "\"%s\" is no domain", domain);
+		command_fail(command, RC_BAD_REQUEST,
+		    "\"%s\" is no domain; of an account, \"godwitctl user show\" tells the "
+		    "sessions",
+		    domain);
 		return;
 	}
+	if (prepared != NULL && !command_check_served(command, prepared))
+		return;
 	if (prepared != NULL)
 		json_object_set_new(command->request, "domain", json_string(prepared));
 	command_gather(command, sessions_collect, sessions_gathered);

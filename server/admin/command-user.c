@@ -215,12 +215,28 @@ void command_user_list(struct command *command)
 			jid_node(command->arena, last) };
 	if (domain != NULL)
 		domain = jid_prepare_domain(command->arena, domain);
-	if ((after != NULL && (last == NULL || from.username == NULL)) ||
-	    (domain == NULL && command_text(command, "domain") != NULL)) {
-		command_fail(command, RC_BAD_REQUEST, "that is no domain, or no place to go on at");
+	if (domain == NULL && command_text(command, "domain") != NULL) {
+		command_fail(command, RC_BAD_REQUEST,
+		    "\"%s\" is no domain; \"godwitctl user show\" tells about one account",
+		    command_text(command, "domain"));
+		return;
+	}
+	if (after != NULL && (last == NULL || from.username == NULL)) {
+		command_fail(
+		    command, RC_BAD_REQUEST, "\"%s\" is no account to go on behind", after);
 		return;
 	}
 	user_list(domain, from, LIST_MAX, users_listed, command);
+}
+
+/* A domain that has been taken out of the configuration may have accounts still; one that has none
+ * is a slip of the pen. */
+static bool list_may_be_empty(struct command *command)
+{
+	const char *domain = command_text(command, "domain");
+
+	return domain == NULL || command_text(command, "after") != NULL ||
+	       command_check_served(command, jid_prepare_domain(command->arena, domain));
 }
 
 static void users_listed(const struct store_result *result, void *state)
@@ -231,6 +247,10 @@ static void users_listed(const struct store_result *result, void *state)
 	if (store_rc(result) != RC_OK) {
 		json_decref(users);
 		command_fail_store(command, result);
+		return;
+	}
+	if (store_rows(result) == 0 && !list_may_be_empty(command)) {
+		json_decref(users);
 		return;
 	}
 	for (size_t row = 0; row < store_rows(result); row++)

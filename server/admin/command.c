@@ -127,6 +127,15 @@ static const char *domains_served(struct arena *arena)
 	return all;
 }
 
+bool command_check_served(struct command *command, const char *domain)
+{
+	if (config_domain(home_config(), domain) != NULL)
+		return true;
+	command_fail(command, RC_ITEM_NOT_FOUND, "domain %s is not served here; served: %s", domain,
+	    domains_served(command->arena));
+	return false;
+}
+
 /* Strict: no account is made whose name only some versions of Unicode can write. */
 static bool command_read_jid(struct command *command, enum about about)
 {
@@ -142,11 +151,8 @@ static bool command_read_jid(struct command *command, enum about about)
 		    about == ABOUT_SESSION ? " or user@domain/resource" : "");
 		return false;
 	}
-	if (!config_serves(home_config(), jid)) {
-		command_fail(command, RC_ITEM_NOT_FOUND, "domain %s is not served here; served: %s",
-		    jid_domain(arena, jid), domains_served(arena));
+	if (!command_check_served(command, jid_domain(arena, jid)))
 		return false;
-	}
 	command->jid = jid;
 	command->key = (struct account_key){ jid_domain(arena, jid), node };
 	return true;

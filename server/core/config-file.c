@@ -263,6 +263,13 @@ static bool text_parse(cfg_t *root, const char *text, size_t length)
 	return good;
 }
 
+static const char *read_cure(int reason)
+{
+	if (reason == EACCES)
+		return "be root, or the user the server runs as, or ";
+	return reason == ENOENT ? "write it, or " : "";
+}
+
 static const char *file_parse(struct config_file *file, bool only_top, struct arena *arena)
 {
 	size_t length, line;
@@ -270,8 +277,8 @@ static const char *file_parse(struct config_file *file, bool only_top, struct ar
 
 	if (text == NULL)
 		return arena_printf(arena,
-		    "%s: cannot be read: %s; let us read it, or name another with --config FILE",
-		    file->path, strerror(errno));
+		    "%s: cannot be read: %s; %sname another with --config FILE", file->path,
+		    strerror(errno), read_cure(errno));
 	if (!utf8_valid(text, length) || strlen(text) != length)
 		return arena_printf(arena, "%s: is not text in UTF-8; save it as that", file->path);
 	line = config_uncomment(text);

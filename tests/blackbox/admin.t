@@ -91,6 +91,12 @@ def _(server):
         raise Failure(str(users(server)))
 
 
+@test("an address that is none is refused before a password is asked for")
+def _(server):
+    for arguments in (("user", "add", "example.org"), ("user", "passwd", "a@example.org/x")):
+        has(ctl(server, *arguments, input="", status=1), "is not an address as user@example.org")
+
+
 @test("the longest name and the longest password are taken")
 def _(server):
     account = Account(server, "y" * 1023, "example.net", "z" * 1023)
@@ -246,7 +252,10 @@ def _(server, romeo, juliet):
         raise Failure("example.net has none")
     if len(server.ctl_json("session", "list", "EXAMPLE.org")["sessions"]) < 2:
         raise Failure("example.org has two")
-    has(ctl(server, "session", "list", "a b", status=1), "is no domain")
+    for domain, why in (("a b", '"a b" is no domain'), (romeo.jid, '"godwitctl user show"'),
+                        ("example.com", "example.com is not served here; served: example.org, example.net")):
+        has(ctl(server, "session", "list", domain, status=1), why)
+        has(ctl(server, "user", "list", domain, status=1), why)
     has(ctl(server, "session", "list"), one.jid, "TLSv1.3", "127.", "yes")
     shown = server.ctl_json("user", "show", romeo.jid)
     if [session["jid"] for session in shown["sessions"]] != [one.jid]:
@@ -290,9 +299,17 @@ def _(server, romeo):
 
 @test("usage, unknown commands and a server that is not there have their exit status")
 def _(server):
-    for arguments in ((), ("user",), ("user", "add"), ("user", "frob", "x@y"), ("status", "x"),
-                      ("user", "show", "a@b", "c"), ("--bad",), ("session", "kick")):
-        has(ctl(server, *arguments, status=2), "usage:" if "--bad" not in arguments else "bad")
+    for arguments, why in (((), "usage: godwitctl [--config FILE]"),
+                           (("user",), '"user" needs to be told what: add, passwd, delete'),
+                           (("frob", "x"), 'no command "frob"; godwitctl --help'),
+                           (("user", "frob", "x@y"), 'no command "user frob"; "user" knows: add, passwd'),
+                           (("user", "add"), "usage: godwitctl user add JID\n"),
+                           (("status", "x"), "usage: godwitctl status\n"),
+                           (("user", "show", "a@b", "c"), "usage: godwitctl user show JID\n"),
+                           (("session", "kick"), "usage: godwitctl session kick JID\n"),
+                           (("--bad",), "--bad"), (("--config",), "requires an argument"),
+                           (("--bad",), "godwitctl --help")):
+        has(ctl(server, *arguments, status=2), why)
     has(ctl(server, "--help"), "usage:", "user add", "check")
     has(ctl(server, "--version"), "godwitctl 0.")
     stopped = Server()
@@ -303,8 +320,11 @@ def _(server):
     failure = json.loads(server.ctl("--json", "user", "show", "nobody@example.org", check=False).stdout)
     if failure["ok"] or failure["condition"] != "item-not-found" or not failure["error"]:
         raise Failure(str(failure))
+    with open(stopped.config, "a", encoding="utf-8") as file:
+        file.write('control = ""\n')
+    has(ctl(stopped, "status", status=3), '"control" is empty in ' + stopped.config)
     os.unlink(stopped.config)
-    has(ctl(stopped, "status", status=1), "cannot be read")
+    has(ctl(stopped, "status", status=1), "cannot be read: No such file", "write it, or name another")
 
 
 @test("a running server is found though the rest of its configuration is being edited")
