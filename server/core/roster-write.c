@@ -2,6 +2,7 @@
 #include "core/roster-write.h"
 
 #include "core/account.h"
+#include "core/pause.h"
 #include "core/roster-private.h"
 #include "core/roster-push.h"
 
@@ -14,7 +15,7 @@ struct roster_write {
 	const char *version;    /* that the push brings */
 	unsigned left;          /* statements not answered, and one until roster_write_end() */
 	enum rc rc;
-	bool blocks;
+	struct pause *pause; /* or NULL */
 };
 
 static const struct statement item_upsert = STATEMENT(
@@ -110,8 +111,8 @@ void roster_write_push_removal(struct roster_write *write, const struct roster_i
 
 void roster_write_block(struct roster_write *write)
 {
-	write->blocks = true;
-	account_block(write->account);
+	if (write->pause == NULL)
+		write->pause = pause_new(write->account);
 }
 
 /* Everything is committed, or something is not: clients first, then who asked, then who waited. */
@@ -126,8 +127,7 @@ static void roster_write_finish(struct roster_write *write)
 		roster_push(account, write->pushed, write->version);
 	if (write->task != NULL)
 		task_finish(write->task, write->rc, NULL);
-	if (write->blocks)
-		account_unblock(account);
+	pause_free(&write->pause);
 	account_unref(account);
 	arena_free(&arena);
 }

@@ -26,7 +26,7 @@ void roster_write_no_request(struct roster_write *write, const struct jid *conta
 /* Pushes the item as it is now, or that it was removed. */
 void roster_write_push(struct roster_write *write, const struct roster_item *item);
 void roster_write_push_removal(struct roster_write *write, const struct roster_item *item);
-/* What others send to the account waits until clients know of the change. */
+/* What others send to the account waits until clients know of the change, or for a second. */
 void roster_write_block(struct roster_write *write);
 /* Nothing more will be added. The write frees itself. */
 void roster_write_end(struct roster_write *write);

@@ -270,8 +270,8 @@ class Locksmith:
         if POSTGRESQL:
             self.psql = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-d", server.database.uri],
                                          text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            self.psql.stdin.write(f"BEGIN; SELECT 1 FROM users WHERE username = '{username}' FOR UPDATE;"
-                                  f"DELETE FROM roster_items WHERE username = '{username}';\n")
+            self.psql.stdin.write(f"BEGIN; DELETE FROM roster_items WHERE username = '{username}';"
+                                  f"SELECT 1 FROM users WHERE username = '{username}' FOR UPDATE;\n")
             self.psql.stdin.flush()
             self.psql.stdout.readline()
         else:
@@ -311,6 +311,27 @@ def _():
         delays = village.delays(began, over)
         say(f"{village.traffic.figures()}; online: p99 {percentile(delays, 0.99):.1f} ms; logins: slowest "
             f"{max(logins) * 1000:.0f} ms")
+
+
+@test("DESIGN, Storage: a subscription is accepted while the roster cannot be written: messages go on", timeout=60)
+def _(server, romeo, juliet, nurse):
+    r, j, n = (account.login(presence=True) for account in (romeo, juliet, nurse))
+    j.roster()
+    j.send(f"<presence type='subscribe' to='{romeo.jid}'/>")
+    r.expect(f"<presence type='subscribe' from='{juliet.jid}'/>")
+    locksmith = Locksmith(server, juliet.username)
+    try:
+        r.send(f"<presence type='subscribed' to='{juliet.jid}'/>")
+        r.message(n.jid, id="behind")
+        n.expect("<message id='behind'/>")
+        n.message(juliet.jid, id="held")
+        j.expect(f"<message from='{n.jid}' id='held'/>", timeout=4)
+    finally:
+        locksmith.let_go()
+    # SQLite's writer does not wait for a lock as long as this may have taken.
+    if POSTGRESQL:
+        j.expect_push(romeo.jid, subscription="to")
+        j.expect(f"<presence from='{r.jid}' type='{ABSENT}'/>")
 
 
 # -- no room --
