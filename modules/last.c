@@ -47,6 +47,12 @@ static enum verdict last_guard(struct task *task)
 	return task_fail(task, RC_FORBIDDEN);
 }
 
+/* Nor whether there is such an account. */
+static enum verdict last_nobody(struct task *task)
+{
+	return task_fail(task, RC_FORBIDDEN);
+}
+
 /* Section 3: somebody who is connected was last active now. */
 static enum verdict last_account(struct task *task)
 {
@@ -108,6 +114,7 @@ static const struct hook last_hooks[] = {
 	{ IQ_GET, NS_LAST, TO_DOMAIN, 0, last_domain },
 	{ ANY_IQ, NULL, TO_ACCOUNT, 10, last_guard },
 	{ IQ_GET, NS_LAST, TO_ACCOUNT, 0, last_account },
+	{ IQ_GET, NS_LAST, TO_NOBODY, 0, last_nobody },
 	{ ANY_PRESENCE, NULL, FROM_ACCOUNT, 0, last_presence },
 	HOOK_END,
 };

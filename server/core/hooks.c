@@ -4,7 +4,7 @@
 #include "base/hash.h"
 #include "core/loader.h"
 
-#define PLACES 3
+#define PLACES 4
 
 /* A hook with where it came from, while lists are being made. */
 struct candidate {

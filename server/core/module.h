@@ -61,7 +61,10 @@ enum addressed {
 	 * before a session gets it. At the home of the addressee. */
 	TO_ACCOUNT,
 	/* Whatever an account of ours sends, before it is routed. At the home of the sender. */
-	FROM_ACCOUNT
+	FROM_ACCOUNT,
+	/* To an address of ours, bare or full, that is no account's: for what is to answer as if it were.
+	 * Of task_account() there is only the address. */
+	TO_NOBODY
 };
 
 struct hook {

@@ -85,6 +85,13 @@ static void router_deliver(struct task *task)
 	}
 }
 
+/* RFC 6121 section 8.5.1: no such user. Presence is ignored. */
+static void router_nobody(struct task *task)
+{
+	if (stanza_kind(task->stanza) != STANZA_PRESENCE)
+		task_fail(task, RC_SERVICE_UNAVAILABLE);
+}
+
 /* The account is loaded, as far as it exists. */
 static void router_reached(struct task *task)
 {
@@ -100,9 +107,7 @@ static void router_reached(struct task *task)
 		task_fail(task, RC_RESOURCE_CONSTRAINT);
 		return;
 	default:
-		/* RFC 6121 section 8.5.1: no such user. Presence is ignored. */
-		if (stanza_kind(task->stanza) != STANZA_PRESENCE)
-			task_fail(task, RC_SERVICE_UNAVAILABLE);
+		task_continue(task, hooks_for(task->stanza, TO_NOBODY, true), router_nobody);
 	}
 }
 
@@ -114,7 +119,8 @@ static void account_arrive(
 
 	if (stanza_kind(stanza) == STANZA_PRESENCE && !presence_is_subscription(stanza)) {
 		account = account_peek(to);
-		if (account == NULL || (account->session_count == 0 && !account_is_loading(account))) {
+		if (account == NULL ||
+		    (account->session_count == 0 && !account_is_loading(account))) {
 			presence_deliver_absent(stanza, to);
 			return;
 		}

@@ -75,6 +75,23 @@ def _(romeo, juliet):
     j.expect_nothing(f"<iq>{QUERY}</iq>", after=r)
 
 
+@two_users("XEP-0012 8: a stranger does not learn who exists, or is there")
+def _(romeo, juliet):
+    r, j = romeo.login("orchard"), juliet.login("balcony", presence=True)
+    for kind in ("get", "set"):
+        answers = []
+        for name in (juliet.jid, j.jid, juliet.jid + "/gone", "nobody@example.org", "nobody@example.org/gone"):
+            answer = r.iq(kind, QUERY, to=name)
+            if answer.get("from") != name:
+                raise Failure(show(answer))
+            if kind == "get":
+                expect_error(answer, "forbidden")
+            answers.append([show(part) for part in answer])
+        if any(answer != answers[0] for answer in answers):
+            raise Failure(f"told apart: {answers}")
+    j.expect_nothing(f"<iq>{QUERY}</iq>", after=r)
+
+
 @two_users("XEP-0012 4: a client answers its contacts itself")
 def _(romeo, juliet):
     befriend(romeo, juliet)
