@@ -216,6 +216,8 @@ static enum verdict message_keep(struct task *task, unsigned quotas, bool waits)
 	    PARAMS(account_key(task), task_message_id(task), text, keep->bytes, now_us,
 		message_expiry(task, mailbox, now_us)),
 	    message_kept, keep);
+	if (waits)
+		backlog_expect(task_account(task), &godwit_module);
 	return DONE;
 }
 

@@ -261,6 +261,11 @@ void backlog_wait(struct account *account, const struct module *module, int64_t 
 	backlog_begin(backlog_need(account, module));
 }
 
+void backlog_expect(struct account *account, const struct module *module)
+{
+	backlog_need(account, module)->waits = true;
+}
+
 void backlog_add(struct account *account, const struct module *module, int64_t number)
 {
 	struct backlog *backlog = backlog_need(account, module);

@@ -12,7 +12,7 @@
  * twice. While the database does not answer, what arrives waits a second and then goes its own way.
  *
  * A module names its source in its table (.backlog), says what is kept when an account is loaded
- * (backlog_wait) and when a row is committed (backlog_add), and asks backlog_precedes() in its hook
+ * (backlog_wait), when a row is written (backlog_expect) and committed (backlog_add), and asks backlog_precedes() in its hook
  * of MESSAGE_ARRIVING. */
 #ifndef GODWIT_CORE_BACKLOG_H
 #define GODWIT_CORE_BACKLOG_H
@@ -47,6 +47,9 @@ struct backlog_source {
 /* Rows may wait that no session has: found when the account was loaded. What arrives from now on
  * gets numbers above `highest`, that of their last. */
 void backlog_wait(struct account *account, const struct module *module, int64_t highest);
+/* A row that no session has is about to be written, by a statement that was just queued: a session
+ * that comes from now on gets it before what arrives then. */
+void backlog_expect(struct account *account, const struct module *module);
 /* A row that no session has was committed under this number. */
 void backlog_add(struct account *account, const struct module *module, int64_t number);
 /* Whether rows are being sent that a message to `to` would overtake. */
