@@ -17,17 +17,22 @@ bool presence_concerns(const struct jid *blocked, const struct jid *jid)
 }
 
 /* Whom to tell of a roster item: the contact, only the one resource, or nobody. */
-static const struct jid *item_concerned(const struct roster_item *item, const struct jid *jid)
+static const struct jid *item_concerned(
+    struct arena *arena, const struct roster_item *item, const struct jid *jid)
 {
+	const struct jid *contact;
+
 	if ((item->subscription & SUBSCRIPTION_FROM) == 0)
 		return NULL;
+	contact = roster_item_jid(arena, item);
 	if (jid_is_bare(jid))
-		return presence_concerns(jid, &item->contact) ? &item->contact : NULL;
-	return jid_equal_bare(jid, &item->contact) ? jid : NULL;
+		return presence_concerns(jid, contact) ? contact : NULL;
+	return jid_equal_bare(jid, contact) ? jid : NULL;
 }
 
 void account_hide_from(struct account *account, const struct jid *contact)
 {
+	struct arena *arena = arena_new(0);
 	const struct roster_item *item;
 	const struct jid *to;
 	struct session *session;
@@ -36,21 +41,24 @@ void account_hide_from(struct account *account, const struct jid *contact)
 	TAILQ_FOREACH (session, &account->sessions, sibling)
 		presence_hide_directed(session, contact);
 	while ((item = roster_next(account, &cursor)) != NULL) {
-		to = item_concerned(item, contact);
+		to = item_concerned(arena, item, contact);
 		if (to != NULL)
 			presence_hide(account, to);
 	}
+	arena_free(&arena);
 }
 
 void account_show_to(struct account *account, const struct jid *contact)
 {
+	struct arena *arena = arena_new(0);
 	const struct roster_item *item;
 	const struct jid *to;
 	size_t cursor = 0;
 
 	while ((item = roster_next(account, &cursor)) != NULL) {
-		to = item_concerned(item, contact);
+		to = item_concerned(arena, item, contact);
 		if (to != NULL)
 			presence_show(account, to);
 	}
+	arena_free(&arena);
 }

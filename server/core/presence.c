@@ -29,16 +29,21 @@ static void send_to_contacts(
 	const struct jid **contacts;
 	const struct roster_item *item;
 	size_t count = 0, cursor = 0;
+	struct arena *arena;
 
 	if (roster_items(account) == 0)
 		return;
-	contacts = mem_alloc(roster_items(account) * sizeof *contacts);
-	while ((item = roster_next(account, &cursor)) != NULL)
-		if ((item->subscription & direction) != 0 &&
-		    !presence_is_hidden(account, &item->contact))
-			contacts[count++] = &item->contact;
+	arena = arena_new(0);
+	contacts = arena_alloc(arena, roster_items(account) * sizeof *contacts);
+	while ((item = roster_next(account, &cursor)) != NULL) {
+		if ((item->subscription & direction) == 0)
+			continue;
+		contacts[count] = roster_item_jid(arena, item);
+		if (!presence_is_hidden(account, contacts[count]))
+			count++;
+	}
 	router_send_many(stanza, contacts, count);
-	mem_free(contacts);
+	arena_free(&arena);
 }
 
 /* Section 4.2.2: to all available resources of its own account, itself included if it is. */

@@ -14,27 +14,29 @@
 #define SLICE 256
 
 struct difference {
-	struct jid *contact;
-	uint8_t subscription; /* before */
+	const struct jid *contact; /* in the change's arena */
+	uint8_t subscription;      /* before */
 };
 
 struct roster_change {
 	struct mail mail;
 	struct account *account; /* referenced */
+	struct arena *arena;
 	struct difference *differences;
 	size_t count, room, done;
 };
 
 static void change_add(
-    struct roster_change *change, const struct roster_item *before, const struct jid *contact)
+    struct roster_change *change, const struct roster_item *before, const struct roster_item *item)
 {
 	if (change->count == change->room) {
 		change->room = change->room * 2 + 8;
 		change->differences =
 		    mem_realloc(change->differences, change->room * sizeof *change->differences);
 	}
-	change->differences[change->count++] = (struct difference){ jid_copy_heap(contact),
-		before == NULL ? SUBSCRIPTION_NONE : before->subscription };
+	change->differences[change->count++] =
+	    (struct difference){ roster_item_jid(change->arena, item),
+		    before == NULL ? SUBSCRIPTION_NONE : before->subscription };
 }
 
 static bool item_differs(const struct roster_item *before, const struct roster_item *now)
@@ -42,6 +44,14 @@ static bool item_differs(const struct roster_item *before, const struct roster_i
 	if (before == NULL || now == NULL)
 		return (before != NULL && before->listed) || (now != NULL && now->listed);
 	return (before->listed || now->listed) && !roster_items_equal(before, now);
+}
+
+static const struct roster_item *item_same(
+    const struct roster *roster, const struct roster_item *item)
+{
+	const char *contact = roster_item_contact(item);
+
+	return items_find(roster, contact, strlen(contact));
 }
 
 static void change_collect(struct roster_change *change, const struct roster *old)
@@ -52,15 +62,15 @@ static void change_collect(struct roster_change *change, const struct roster *ol
 	for (size_t i = 0; i < roster->count; i++) {
 		const struct roster_item *before;
 
-		item = roster->items[i];
-		before = roster_lookup(old, &item->contact);
+		item = items_at(roster, i);
+		before = item_same(old, item);
 		if (item_differs(before, item))
-			change_add(change, before, &item->contact);
+			change_add(change, before, item);
 	}
 	for (size_t i = 0; i < old->count; i++) {
-		item = old->items[i];
-		if (roster_lookup(roster, &item->contact) == NULL && item->listed)
-			change_add(change, item, &item->contact);
+		item = items_at(old, i);
+		if (item_same(roster, item) == NULL && item->listed)
+			change_add(change, item, item);
 	}
 }
 
@@ -71,7 +81,7 @@ static void difference_push(struct account *account, const struct jid *contact, 
 	const struct roster_item *item = roster_find(account, contact);
 	struct element *element = item != NULL && item->listed
 	                              ? roster_item_element(arena, item)
-	                              : roster_removal_element(arena, contact);
+	                              : roster_removal_element(arena, jid_text(contact));
 
 	roster_push(account, element, roster_version(account, arena));
 }
@@ -94,8 +104,7 @@ static void difference_tell(struct account *account, const struct difference *di
 
 static void change_free(struct roster_change *change)
 {
-	for (size_t i = 0; i < change->count; i++)
-		jid_free(&change->differences[i].contact);
+	arena_free(&change->arena);
 	mem_free(change->differences);
 	account_unref(change->account);
 	mem_free(change);
@@ -118,6 +127,7 @@ void roster_changed(struct account *account, const struct roster *old)
 	struct roster_change *change = mem_alloc_zero(sizeof *change);
 
 	change->account = account_ref(account);
+	change->arena = arena_new(0);
 	change_collect(change, old);
 	change_go_on(&change->mail);
 }

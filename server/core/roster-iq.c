@@ -149,7 +149,7 @@ static enum verdict roster_remove(struct task *task, const struct roster_set *se
 		roster_write_no_request(write, set->contact);
 	roster_write_push_removal(write, item);
 	subscription_cancel(account, item);
-	roster_drop(account, item);
+	roster_drop(account, set->contact);
 	roster_write_end(write);
 	return DONE;
 }
@@ -164,9 +164,9 @@ static enum verdict roster_put(struct task *task, const struct roster_set *set)
 
 	if (!roster_has_room(account, item, bytes))
 		return task_fail(task, RC_NOT_ALLOWED);
+	item = roster_describe(account, set->contact, set->name, set->groups, set->group_count);
 	if (item == NULL)
-		item = roster_add(account, set->contact);
-	item = roster_describe(account, item, set->name, set->groups, set->group_count);
+		return task_fail(task, RC_NOT_ALLOWED);
 	write = roster_write_new(account, task);
 	roster_write_item(write, item);
 	roster_write_groups(write, item);

@@ -75,6 +75,13 @@ static const struct jid *row_contact(
 	return NULL;
 }
 
+/* No client could have stored that either. */
+static void row_too_large(const struct account *account, const struct jid *contact)
+{
+	log_warning(NULL, "contact in the database makes the roster too large, row ignored",
+	    KV("account", jid_text(account->jid)), KV("contact", jid_text(contact)));
+}
+
 static uint8_t row_subscription(const char *name)
 {
 	if (text_equal(name, "both"))
@@ -116,9 +123,9 @@ static void item_load(struct roster_load *load, struct arena *arena,
 	for (size_t i = row; i < row + count; i++)
 		if (store_text(rows, i, COLUMN_GROUP) != NULL)
 			groups[group_count++] = store_text(rows, i, COLUMN_GROUP);
-	if (contact != NULL)
-		roster_append(load->roster, contact, store_text(rows, row, COLUMN_NAME), groups,
-		    group_count, &state, true);
+	if (contact != NULL && !roster_append(load->roster, contact,
+				   store_text(rows, row, COLUMN_NAME), groups, group_count, &state))
+		row_too_large(load->account, contact);
 }
 
 static void items_loaded(const struct store_result *result, void *state)
@@ -131,7 +138,7 @@ static void items_loaded(const struct store_result *result, void *state)
 		count = rows_of_contact(result, row);
 		item_load(load, arena, result, row, count);
 	}
-	roster_sort(load->roster);
+	items_sort(load->roster);
 	arena_free(&arena);
 	roster_load_ended(load, store_rc(result));
 }
@@ -144,8 +151,8 @@ static void requests_note(struct roster_load *load, const struct store_result *r
 		const struct jid *contact =
 		    row_contact(load->account, arena, store_text(rows, row, 0));
 
-		if (contact != NULL)
-			roster_note_request(load->roster, contact);
+		if (contact != NULL && !roster_note_request(load->roster, contact))
+			row_too_large(load->account, contact);
 	}
 	arena_free(&arena);
 }

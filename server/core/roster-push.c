@@ -12,7 +12,7 @@ struct element *roster_item_element(struct arena *arena, const struct roster_ite
 	struct element *element = element_new_lent(arena, NS_ROSTER, "item");
 	const char *group = NULL;
 
-	element_set(arena, element, "jid", jid_text(&item->contact));
+	element_set(arena, element, "jid", roster_item_contact(item));
 	element_set(arena, element, "name", roster_item_name(item));
 	element_set(arena, element, "subscription", subscription_names[item->subscription]);
 	if (item->ask)
@@ -24,11 +24,11 @@ struct element *roster_item_element(struct arena *arena, const struct roster_ite
 	return element;
 }
 
-struct element *roster_removal_element(struct arena *arena, const struct jid *contact)
+struct element *roster_removal_element(struct arena *arena, const char *contact)
 {
 	struct element *element = element_new_lent(arena, NS_ROSTER, "item");
 
-	element_set(arena, element, "jid", jid_text(contact));
+	element_set(arena, element, "jid", contact);
 	element_set(arena, element, "subscription", "remove");
 	return element;
 }

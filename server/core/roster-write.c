@@ -66,7 +66,7 @@ static void roster_write_run(
 void roster_write_item(struct roster_write *write, const struct roster_item *item)
 {
 	roster_write_run(write, &item_upsert,
-	    PARAMS(write->key, jid_text(&item->contact), roster_item_name(item),
+	    PARAMS(write->key, roster_item_contact(item), roster_item_name(item),
 		subscription_names[item->subscription], item->ask, item->approved));
 }
 
@@ -74,15 +74,15 @@ void roster_write_groups(struct roster_write *write, const struct roster_item *i
 {
 	const char *group = NULL;
 
-	roster_write_run(write, &groups_delete, PARAMS(write->key, jid_text(&item->contact)));
+	roster_write_run(write, &groups_delete, PARAMS(write->key, roster_item_contact(item)));
 	while ((group = roster_item_group(item, group)) != NULL)
 		roster_write_run(
-		    write, &group_insert, PARAMS(write->key, jid_text(&item->contact), group));
+		    write, &group_insert, PARAMS(write->key, roster_item_contact(item), group));
 }
 
 void roster_write_removal(struct roster_write *write, const struct roster_item *item)
 {
-	roster_write_run(write, &item_delete, PARAMS(write->key, jid_text(&item->contact)));
+	roster_write_run(write, &item_delete, PARAMS(write->key, roster_item_contact(item)));
 }
 
 void roster_write_request(
@@ -106,7 +106,7 @@ void roster_write_push(struct roster_write *write, const struct roster_item *ite
 
 void roster_write_push_removal(struct roster_write *write, const struct roster_item *item)
 {
-	write->pushed = roster_removal_element(write->arena, &item->contact);
+	write->pushed = roster_removal_element(write->arena, roster_item_contact(item));
 }
 
 void roster_write_block(struct roster_write *write)

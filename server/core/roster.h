@@ -1,5 +1,5 @@
-/* roster.h - who an account knows (RFC 6121 section 2), in memory: one packed piece for each
- * contact, found by a binary search. roster-load.c reads it, roster-write.c stores and pushes its
+/* roster.h - who an account knows (RFC 6121 section 2), in memory: packed items, found by a binary
+ * search. roster-load.c reads it, roster-write.c stores and pushes its
  * changes, roster-iq.c speaks with its owner's clients. */
 #ifndef GODWIT_CORE_ROSTER_H
 #define GODWIT_CORE_ROSTER_H
@@ -13,17 +13,18 @@
 
 struct roster;
 
-/* Read it by the functions below; only roster.c changes it. An item moves in memory when it is
- * described anew, and goes when it is taken off: do not keep it past the function. */
+#define ROSTER_ITEM_BITS 20
+
+/* Read it by the functions below; only roster.c changes it. Items move in memory whenever one is
+ * added, described or dropped: do not keep them past that. */
 struct roster_item {
-	uint32_t bytes; /* of the texts: JID, name and groups, each with its NUL, ended by an empty
-	                   one */
-	uint8_t subscription;
-	bool ask : 1;       /* a subscribe of ours is pending */
-	bool approved : 1;  /* pre-approved, section 3.4 */
-	bool request : 1;   /* theirs is pending; table subscription_requests has the stanza */
-	bool listed : 1;    /* false: only a request, not on the roster that clients see */
-	struct jid contact; /* bare or a domain; its text goes on with name and groups */
+	uint32_t bytes : ROSTER_ITEM_BITS; /* of the texts */
+	uint32_t subscription : 2;
+	bool ask : 1;      /* a subscribe of ours is pending */
+	bool approved : 1; /* pre-approved, section 3.4 */
+	bool request : 1;  /* theirs is pending; table subscription_requests has the stanza */
+	bool listed : 1;   /* false: only a request, not on the roster that clients see */
+	char texts[];      /* contact, name and groups, each with its NUL, ended by an empty one */
 };
 
 /* Loading: queues the queries of an account on the store, and returns how many; `loaded` is called
@@ -43,13 +44,16 @@ size_t roster_items(const struct account *account);
 size_t roster_requests(const struct account *account);
 /* The texts of an item such as this need so many bytes. */
 size_t roster_item_bytes(
-    const struct jid *contact, const char *name, const char *const *groups, size_t group_count);
+    const struct jid *contact, const char *name, const char **groups, size_t group_count);
 /* Whether the limits allow that `item` (NULL: there is none yet) is listed with so many bytes. One
  * that does not grow is always allowed. */
 bool roster_has_room(const struct account *account, const struct roster_item *item, size_t bytes);
 /* The version (section 2.6): a digest of all listed items, changed with them; text in the arena. */
 const char *roster_version(const struct account *account, struct arena *arena);
 
+/* The contact, bare or a domain: its text, lent, and as an address in the arena. */
+const char *roster_item_contact(const struct roster_item *item);
+const struct jid *roster_item_jid(struct arena *arena, const struct roster_item *item);
 /* Its name, or NULL; its groups, in byte order: the one after `group`, NULL for the first and at
  * the end. Lent. */
 const char *roster_item_name(const struct roster_item *item);
@@ -58,17 +62,19 @@ const char *roster_item_group(const struct roster_item *item, const char *group)
 struct subscription_state roster_item_state(const struct roster_item *item);
 bool roster_items_equal(const struct roster_item *a, const struct roster_item *b);
 
-/* Changes in memory; roster-write.h stores them. */
+/* Changes in memory; roster-write.h stores them. Both of the first return NULL, and change nothing
+ * that clients see, if the roster would become larger than any may be. */
 
 /* An item for a contact, made (and not listed yet) if there is none. */
 struct roster_item *roster_add(struct account *account, const struct jid *contact);
+/* Gives the contact's item, made if there is none, name (NULL or "": none) and groups (sorted
+ * here), and lists it. None of the texts may be the roster's own. */
+struct roster_item *roster_describe(struct account *account, const struct jid *contact,
+    const char *name, const char **groups, size_t group_count);
 /* Sets the state, and lists the item if clients have to know of it. */
 void roster_set_state(
     struct account *account, struct roster_item *item, const struct subscription_state *state);
-/* Gives name (NULL or "": none) and groups (sorted here), and lists the item. Returns it anew. */
-struct roster_item *roster_describe(struct account *account, struct roster_item *item,
-    const char *name, const char **groups, size_t group_count);
-/* Takes it off. */
-void roster_drop(struct account *account, struct roster_item *item);
+/* Takes the contact off. */
+void roster_drop(struct account *account, const struct jid *contact);
 
 #endif

@@ -97,7 +97,8 @@ static size_t request_send(
 	size_t bytes = 0;
 
 	if (item != NULL && item->request && request != NULL) {
-		stamped = stanza_readdress(request, &item->contact, offer->account->jid);
+		stamped =
+		    stanza_readdress(request, roster_item_jid(arena, item), offer->account->jid);
 		offer->outstanding++;
 		delivery_told(session, stamped, request_told, offer);
 		stanza_unref(&stamped);

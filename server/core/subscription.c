@@ -78,7 +78,7 @@ static enum rc move_make_room(struct move *move)
 		return RC_NOT_ALLOWED;
 	if (move->item == NULL)
 		move->item = roster_add(move->account, move->contact);
-	return RC_OK;
+	return move->item == NULL ? RC_RESOURCE_CONSTRAINT : RC_OK;
 }
 
 /* The rows of the change; the task waits for them. */
@@ -114,7 +114,7 @@ static enum rc move_take(struct move *move)
 	roster_set_state(move->account, move->item, &move->step.next);
 	move_write(move);
 	if (!move->item->listed && !move->item->request)
-		roster_drop(move->account, move->item);
+		roster_drop(move->account, move->contact);
 	move->item = NULL;
 	return RC_OK;
 }
@@ -224,7 +224,8 @@ static void subscription_tell(
 void subscription_cancel(struct account *account, struct roster_item *item)
 {
 	struct subscription_state state = roster_item_state(item);
-	struct jid *contact = jid_copy_heap(&item->contact);
+	struct arena *arena = arena_new(0);
+	const struct jid *contact = roster_item_jid(arena, item);
 
 	if (state.ask || (state.subscription & SUBSCRIPTION_TO) != 0)
 		subscription_tell(account, contact, PRESENCE_UNSUBSCRIBE);
@@ -232,5 +233,5 @@ void subscription_cancel(struct account *account, struct roster_item *item)
 		presence_hide(account, contact);
 	if (state.request || (state.subscription & SUBSCRIPTION_FROM) != 0)
 		subscription_tell(account, contact, PRESENCE_UNSUBSCRIBED);
-	jid_free(&contact);
+	arena_free(&arena);
 }

@@ -110,6 +110,20 @@ struct jid *jid_parse_heap(const char *text)
 	return draft_finish(&draft, mem_alloc(draft_size(&draft)));
 }
 
+const struct jid *jid_of_prepared(struct arena *arena, const char *text)
+{
+	size_t length = strlen(text);
+	const char *at = memchr(text, '@', length);
+	size_t node_length = at == NULL ? 0 : (size_t)(at - text);
+	struct jid *jid = arena_alloc(arena, sizeof(*jid) + length + 1);
+
+	*jid = (struct jid){ .node_length = (uint16_t)node_length,
+		.domain_length = (uint16_t)(length - (at == NULL ? 0 : node_length + 1)),
+		.hash = hash_bytes_stable(text, length) };
+	memcpy(jid->text, text, length + 1);
+	return jid;
+}
+
 const struct jid *jid_make(
     struct arena *arena, const char *node, const char *domain, const char *resource)
 {

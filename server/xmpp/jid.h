@@ -33,6 +33,8 @@ void jid_init(void);
 const struct jid *jid_parse(struct arena *arena, const char *text);
 /* The same on the heap; free with jid_free(). */
 struct jid *jid_parse_heap(const char *text);
+/* The address of which this is the text, taken from another JID: bare, and prepared already. */
+const struct jid *jid_of_prepared(struct arena *arena, const char *text);
 /* Joins parts that are prepared already, or not yet: they are prepared. `node` and `resource` may
  * be NULL. NULL if a part is not valid. */
 const struct jid *jid_make(

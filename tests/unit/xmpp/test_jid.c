@@ -208,9 +208,29 @@ static void test_prepare(void **state)
 
 #define WITH_ARENA(test) cmocka_unit_test_setup_teardown(test, arena_setup, arena_teardown)
 
+/* What was prepared once is taken as it is. */
+static void test_of_prepared(void **state)
+{
+	static const char *const texts[] = { "romeo@example.net", "example.net", "a@b", "[::1]" };
+	struct arena *arena = arena_new(0);
+
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		const struct jid *parsed = jid_parse(arena, texts[i]);
+		const struct jid *taken = jid_of_prepared(arena, texts[i]);
+
+		assert_non_null(parsed);
+		assert_true(jid_equal(taken, parsed));
+		assert_true(jid_is_bare(taken));
+		assert_int_equal(jid_is_domain(taken), jid_is_domain(parsed));
+		assert_string_equal(jid_text(taken), texts[i]);
+	}
+	arena_free(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_of_prepared),
 		WITH_ARENA(test_parse),
 		WITH_ARENA(test_malformed),
 		WITH_ARENA(test_longest),
