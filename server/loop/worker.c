@@ -224,12 +224,17 @@ void worker_join(struct worker *worker)
 	ASSERT(pthread_join(worker->thread, NULL) == 0);
 }
 
-static int64_t clock_read_ms(void)
+int64_t worker_clock_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t clock_read_ms(void)
+{
+	return worker_clock_us() / 1000;
 }
 
 /* The clock is read by the first who asks in a round: at its start nobody may want to know. */

@@ -61,5 +61,7 @@ void later_cancel(struct later *later);
 /* The monotonic clock in ms, the same all through a round of the loop: cheap. Outside of rounds it
  * is read each time. */
 int64_t worker_now_ms(void);
+/* The same clock in us, read at each call: for who measures its own work. */
+int64_t worker_clock_us(void);
 
 #endif

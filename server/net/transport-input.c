@@ -1,8 +1,10 @@
 /* transport-input.c - reading: into one buffer of the thread, so that a connection owns none.
- * A readiness is served for so many bytes and no more, as others wait too; what TLS then still
- * holds is read at the end of the round, since the descriptor will not tell of it. A token bucket
- * bounds what a peer may send for long; it is refilled by looking at the clock, and only an empty
- * one costs a timer. */
+ * A readiness is served for one small piece: a few kB of stanzas may be work for milliseconds. Who
+ * has more, or has it in TLS, of which the descriptor does not tell, waits in a queue, piece by
+ * piece in turn with others. The queue gets so much time in a round and no more, so that crowds who
+ * send as fast as they can slow down each other, while who sends little is read from at once. A
+ * token bucket bounds what a peer may send for long; it is refilled by looking at the clock, and
+ * only an empty one costs a timer. */
 #include "net/transport-private.h"
 
 #include <errno.h>
@@ -10,12 +12,77 @@
 
 #include "loop/timer.h"
 
-/* One reading fills the buffer at most; so many readings are made before others get their turn. */
-enum { SCRATCH_BYTES = 16384, READINGS_MAX = 4 };
+/* What is read at a time. */
+enum { PIECE_BYTES = 2048 };
+/* What the queue gets of a round. */
+enum { TURNS_US = 4000 };
+/* What is dropped at a time, of a peer that is not listened to any more. */
+enum { DROPS_MAX = 16 };
 /* An empty bucket is waited for until it holds what comes in in so many ms. */
 enum { REFILL_MS = 50 };
 
-static _Thread_local char scratch[SCRATCH_BYTES];
+static _Thread_local char scratch[PIECE_BYTES];
+
+/* Transports that have more to read. */
+static _Thread_local struct {
+	TAILQ_HEAD(eager_list, transport) queue;
+	struct mail mail;
+	bool is_made;
+	bool is_posted;
+} eager;
+
+static void eager_turns(struct mail *mail);
+
+static void eager_ask(void)
+{
+	if (eager.is_posted || TAILQ_EMPTY(&eager.queue))
+		return;
+	eager.is_posted = true;
+	worker_post(worker_current(), &eager.mail, eager_turns);
+}
+
+/* It reads when its turn comes, not before. */
+static void eager_join(struct transport *transport)
+{
+	if (transport->is_eager || transport->descriptor == NULL)
+		return;
+	if (!eager.is_made)
+		TAILQ_INIT(&eager.queue);
+	eager.is_made = true;
+	transport->is_eager = true;
+	TAILQ_INSERT_TAIL(&eager.queue, transport, eager);
+	eager_ask();
+}
+
+void input_forget(struct transport *transport)
+{
+	if (transport->is_eager)
+		TAILQ_REMOVE(&eager.queue, transport, eager);
+	transport->is_eager = false;
+}
+
+void input_abandon(void)
+{
+	eager.is_posted = false;
+}
+
+/* As mail, it comes after the readiness of all others. */
+static void eager_turns(struct mail *mail)
+{
+	int64_t until_us = worker_clock_us() + TURNS_US;
+	struct transport *transport;
+
+	(void)mail;
+	eager.is_posted = false;
+	do {
+		transport = TAILQ_FIRST(&eager.queue);
+		if (transport == NULL)
+			return;
+		input_forget(transport);
+		input_read(transport);
+	} while (worker_clock_us() < until_us);
+	eager_ask();
+}
 
 static int64_t bucket_depth(const struct transport *transport)
 {
@@ -75,7 +142,7 @@ static void bucket_filled(void *state)
 	}
 	timer_free(&transport->refill);
 	transport->throttled = false;
-	input_continue(transport);
+	eager_join(transport);
 }
 
 /* Takes out what was read; what TLS itself used up counts as well. */
@@ -106,6 +173,7 @@ void input_set_limits(struct transport *transport)
 
 void input_detach(struct transport *transport)
 {
+	input_forget(transport);
 	timer_free(&transport->refill);
 }
 
@@ -113,6 +181,8 @@ void input_attach(struct transport *transport)
 {
 	if (transport->throttled)
 		bucket_wait(transport);
+	else
+		eager_join(transport);
 }
 
 bool input_wanted(const struct transport *transport)
@@ -124,9 +194,9 @@ bool input_wanted(const struct transport *transport)
 
 void input_continue(struct transport *transport)
 {
-	transport_watch(transport);
 	if (input_wanted(transport) && secure_holds(transport))
-		transport_ask(transport, TODO_READ);
+		eager_join(transport);
+	transport_watch(transport);
 }
 
 static size_t clear_read(struct transport *transport, char *bytes, size_t size)
@@ -143,64 +213,56 @@ static size_t clear_read(struct transport *transport, char *bytes, size_t size)
 }
 
 /* Many small records are delivered as one piece. */
-static size_t secure_gather(struct transport *transport, bool *more_out)
+static size_t secure_gather(struct transport *transport)
 {
-	size_t length = 0;
+	size_t length = 0, count;
 
 	do {
-		size_t count = secure_read(transport, scratch + length, sizeof(scratch) - length);
-
-		*more_out = count > 0 && secure_holds(transport);
+		count = secure_read(transport, scratch + length, sizeof(scratch) - length);
 		length += count;
-	} while (*more_out && length < sizeof(scratch));
+	} while (count > 0 && length < sizeof(scratch) && secure_holds(transport));
 	return length;
 }
 
-/* One reading; `more_out` if there is or may be more at once. */
-static size_t input_gather(struct transport *transport, bool *more_out)
+static size_t input_gather(struct transport *transport)
 {
-	size_t length;
+	size_t length = transport->phase == PHASE_SECURE
+	                    ? secure_gather(transport)
+	                    : clear_read(transport, scratch, sizeof(scratch));
 
-	if (transport->phase == PHASE_SECURE) {
-		length = secure_gather(transport, more_out);
-	} else {
-		length = clear_read(transport, scratch, sizeof(scratch));
-		*more_out = length == sizeof(scratch);
-	}
 	bucket_charge(transport, length);
 	return length;
 }
 
 bool input_read(struct transport *transport)
 {
-	bool more = true;
+	size_t length;
 
-	for (unsigned reading = 0; more && input_wanted(transport); reading++) {
-		size_t length;
-
-		if (reading == READINGS_MAX) {
-			input_continue(transport);
-			return true;
-		}
-		length = input_gather(transport, &more);
-		if (length > 0) {
-			transport_tell_begin(transport);
-			transport->events->received(transport->state, scratch, length);
-			if (!transport_tell_end(transport))
-				return false;
-		}
-		if (transport->ended) {
-			transport_end(transport);
-			return true;
-		}
+	if (!input_wanted(transport)) {
+		transport_watch(transport);
+		return true;
 	}
+	length = input_gather(transport);
+	if (length > 0) {
+		transport_tell_begin(transport);
+		transport->events->received(transport->state, scratch, length);
+		if (!transport_tell_end(transport))
+			return false;
+	}
+	if (transport->ended) {
+		transport_end(transport);
+		return true;
+	}
+	/* A full piece: there is or may be more. */
+	if (length == sizeof(scratch) && input_wanted(transport))
+		eager_join(transport);
 	transport_watch(transport);
 	return true;
 }
 
 bool input_drop(struct transport *transport)
 {
-	for (unsigned reading = 0; reading < READINGS_MAX; reading++) {
+	for (unsigned reading = 0; reading < DROPS_MAX; reading++) {
 		ssize_t count = recv(transport->fd, scratch, sizeof(scratch), 0);
 
 		if (count <= 0)

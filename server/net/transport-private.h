@@ -24,7 +24,7 @@ enum transport_phase {
 };
 
 /* What is left for the end of the round. */
-enum transport_todo { TODO_READ = 1, TODO_WRITE = 2, TODO_TELL = 4 };
+enum transport_todo { TODO_WRITE = 1, TODO_TELL = 2 };
 
 struct transport {
 	struct later later;
@@ -46,6 +46,7 @@ struct transport {
 	struct timer *stall;   /* write deadline; of a finished transport, its end */
 	int64_t stalled_at_ms;
 
+	TAILQ_ENTRY(transport) eager;
 	struct timer *refill; /* until the bucket holds something again */
 	int64_t tokens;
 	int64_t refilled_at_ms;
@@ -59,6 +60,7 @@ struct transport {
 	uint8_t end;
 	uint8_t todo;
 	uint8_t handshake_wants; /* READY_READ or READY_WRITE */
+	bool is_eager;           /* waits for its turn to read on */
 	bool paused;             /* by the owner */
 	bool choked;             /* more output waits than the soft bound allows */
 	bool throttled;          /* the bucket is empty */
@@ -103,17 +105,21 @@ void transport_linger(struct transport *transport);
 
 /* transport-input.c */
 
-/* Reads and delivers what there is, within bounds. */
+/* Reads and delivers a piece of what there is; for more it waits its turn. */
 bool input_read(struct transport *transport);
 /* Whether it is wanted to read now. */
 bool input_wanted(const struct transport *transport);
 /* Goes on after a pause of any kind: also what TLS holds already, for which no readiness will come.
  */
 void input_continue(struct transport *transport);
+/* Gives up its turn. */
+void input_forget(struct transport *transport);
 void input_set_limits(struct transport *transport);
-/* The timer goes when the transport leaves its worker; what it knows stays. */
+/* The timer and the turn go when the transport leaves its worker; what it knows stays. */
 void input_detach(struct transport *transport);
 void input_attach(struct transport *transport);
+/* Forgets this thread's turns. */
+void input_abandon(void);
 /* Reads and drops; for lingering. False when the peer has ended, too. */
 bool input_drop(struct transport *transport);
 

@@ -1,7 +1,7 @@
 /* transport.c - the life of a connection: beginning, events, moving, end.
- * Everything that cannot be done inside a call of the owner's (writing, telling of the end, reading
- * on) is asked for and done at the end of the round, in that one place. An event may free or finish
- * the transport: its insides go at once, its memory when the event returns. */
+ * Everything that cannot be done inside a call of the owner's (writing, telling of the end) is
+ * asked for and done at the end of the round, in that one place. An event may free or finish the
+ * transport: its insides go at once, its memory when the event returns. */
 #define _GNU_SOURCE
 #include "net/transport-private.h"
 
@@ -80,6 +80,7 @@ void transport_free(struct transport **transport)
 	if (gone == NULL)
 		return;
 	later_cancel(&gone->later);
+	input_forget(gone);
 	timer_free(&gone->stall);
 	timer_free(&gone->refill);
 	descriptor_free(&gone->descriptor);
@@ -129,17 +130,12 @@ static void tell_closed(struct transport *transport)
 	transport_tell_end(transport);
 }
 
-/* Reading comes first: what it answers then leaves in the same write. */
 static void transport_round(struct later *later)
 {
 	struct transport *transport = CONTAINER_OF(later, struct transport, later);
 	unsigned todo = transport->todo;
 
 	transport->todo = 0;
-	if ((todo & TODO_READ) != 0 && !input_read(transport))
-		return;
-	todo |= transport->todo & (TODO_WRITE | TODO_TELL);
-	transport->todo &= TODO_READ;
 	if ((todo & TODO_WRITE) != 0 && !output_flush(transport))
 		return;
 	todo |= transport->todo & TODO_TELL;
@@ -170,7 +166,7 @@ static unsigned wanted_readiness(const struct transport *transport)
 	case PHASE_SECURE:
 		break;
 	}
-	if (input_wanted(transport) || transport->write_wants_read)
+	if ((input_wanted(transport) && !transport->is_eager) || transport->write_wants_read)
 		what |= READY_READ;
 	if ((transport->blocked && !transport->write_wants_read) || transport->read_wants_write)
 		what |= READY_WRITE;
@@ -292,6 +288,7 @@ void transport_abandon_all(void)
 
 	while ((transport = LIST_FIRST(&finished_here)) != NULL)
 		transport_free(&transport);
+	input_abandon();
 	output_abandon();
 	secure_abandon();
 }
@@ -305,13 +302,15 @@ void transport_detach(struct transport *transport)
 	descriptor_free(&transport->descriptor);
 }
 
-/* What TLS holds raises no readiness: read once without waiting for it. */
+/* What was asked for meanwhile is done now. What TLS holds raises no readiness: it is read once
+ * without waiting for it. */
 void transport_attach(struct transport *transport)
 {
 	transport->descriptor = descriptor_new(transport->fd, transport_ready, transport);
 	input_attach(transport);
 	output_attach(transport);
-	transport_ask(transport, TODO_READ);
+	if (transport->todo != 0)
+		transport_ask(transport, (enum transport_todo)transport->todo);
 	transport_watch(transport);
 }
 
