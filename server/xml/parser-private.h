@@ -52,4 +52,9 @@ void reader_attach(struct xml_parser *parser);
 /* Forgets the child being read. */
 void reader_drop(struct xml_parser *parser);
 
+/* Takes an expat that another stream has no need of; false if there is none that fits. */
+bool spare_take(struct xml_parser *parser);
+/* Between stanzas: hands the expat on; false if it is not fit for anybody else. */
+bool spare_give(struct xml_parser *parser);
+
 #endif

@@ -110,9 +110,11 @@ static void expat_feed(struct xml_parser *parser, const char *bytes, size_t leng
 		parser->error = error_of(XML_GetErrorCode(parser->expat));
 }
 
-/* After a rest: brings a new expat to where the old one was. */
+/* After a rest: another expat, at the place where the old one was. */
 static void expat_replay(struct xml_parser *parser)
 {
+	if (spare_take(parser))
+		return;
 	expat_make(parser);
 	parser->replaying = true;
 	if (parser->usual != NULL)
@@ -263,12 +265,24 @@ bool xml_parser_is_stopped(const struct xml_parser *parser)
 	return parser->stopped;
 }
 
+static bool can_rest(const struct xml_parser *parser)
+{
+	return !parser->busy && parser->stage == STAGE_STREAM && parser->error == XML_OK &&
+	       !parser->stopped && xml_parser_pending(parser) == 0;
+}
+
 void xml_parser_rest(struct xml_parser *parser)
 {
-	if (parser->busy || parser->expat == NULL || parser->stage != STAGE_STREAM ||
-	    parser->error != XML_OK || parser->stopped || xml_parser_pending(parser) > 0)
-		return;
-	expat_free(parser);
+	if (parser->expat != NULL && can_rest(parser) && !spare_give(parser))
+		expat_free(parser);
+}
+
+bool xml_parser_share(struct xml_parser *parser)
+{
+	if (parser->usual == NULL || !can_rest(parser))
+		return false;
+	xml_parser_rest(parser);
+	return true;
 }
 
 const char *xml_parser_content_ns(const struct xml_parser *parser)

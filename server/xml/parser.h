@@ -64,6 +64,9 @@ bool xml_parser_is_stopped(const struct xml_parser *parser);
  * make a new one that knows the namespaces of the stream header. Does nothing at any other time.
  * Not from inside an event. */
 void xml_parser_rest(struct xml_parser *parser);
+/* The same where it costs next to nothing, as whoever needs an expat next can take this one:
+ * between stanzas of a stream whose header declares what nearly all do. False if it is not so. */
+bool xml_parser_share(struct xml_parser *parser);
 /* Bytes of an unfinished child (or header), 0 between stanzas. Not from inside an event. */
 size_t xml_parser_pending(const struct xml_parser *parser);
 /* The content namespace (RFC 6120 section 4.8.2): the default one that the stream header declared,

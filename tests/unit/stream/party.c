@@ -320,10 +320,12 @@ void party_scram(struct party *party, const char *username, const char *password
 
 void party_log_in(struct party *party)
 {
-	party_say(party, OPEN);
+	const char *header = party->is_peculiar ? OPEN_PECULIAR : OPEN;
+
+	party_say(party, header);
 	party_scram(party, "romeo", "secret");
 	party_heard_part(party, "<success ");
-	party_say(party, OPEN);
+	party_say(party, header);
 	party_forget(party);
 }
 

@@ -17,6 +17,7 @@ struct party {
 	struct stream_settings settings;
 	struct address *address; /* to be counted under, or NULL */
 	bool direct_tls;
+	bool is_peculiar; /* opens streams by OPEN_PECULIAR */
 	struct text told; /* what the owner was told, a line each */
 
 	/* How the owner behaves. */
@@ -69,6 +70,10 @@ void party_send(struct party *party, const char *id, void *token);
 #define OPEN \
 	"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' " \
 	"to='example.org' version='1.0'>"
+/* Declares what others do not. */
+#define OPEN_PECULIAR \
+	"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' " \
+	"xmlns:y='urn:y' to='example.org' version='1.0'>"
 #define HEADER_FROM(from) \
 	"<?xml version='1.0'?><stream:stream xmlns='jabber:client' " \
 	"xmlns:stream='http://etherx.jabber.org/streams' version='1.0' from='" from \

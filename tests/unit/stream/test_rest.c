@@ -9,12 +9,37 @@
 #include "party.h"
 #include "stream/stream-private.h"
 
+/* A bound stream whose parser nobody else can take. */
+static void open_peculiar(struct party *party)
+{
+	party_prepare(party);
+	party->is_peculiar = true;
+	party_open(party);
+	party_log_in(party);
+	party_bind(party);
+}
+
+/* Nearly all streams own no parser between stanzas. */
+static void test_shared(void **state)
+{
+	struct party party;
+
+	party_open_bound(&party);
+	assert_false(party.stream->is_restless);
+	party_say(&party, "<message>");
+	assert_true(party.stream->is_restless);
+	party_say(&party, "</message>");
+	assert_false(party.stream->is_restless);
+	party_told(&party, "stanza 0 <message xmlns='jabber:client'/>\n");
+	party_close(&party);
+}
+
 /* About a second after the last byte, by one timer, and not in the middle of a stanza. */
 static void test_rest(void **state)
 {
 	struct party party, other;
 
-	party_open_bound(&party);
+	open_peculiar(&party);
 	other = party;
 	other.told = (struct text){ 0 };
 	party_open(&other);
@@ -47,7 +72,7 @@ static void test_busy(void **state)
 	struct party party;
 	int64_t until;
 
-	party_open_bound(&party);
+	open_peculiar(&party);
 	until = worker_now_ms() + 2200;
 	while (worker_now_ms() < until) {
 		party_say(&party, "<presence/>");
@@ -79,7 +104,7 @@ static void test_strangers(void **state)
 	static struct party crowd[CROWD];
 	struct party party;
 
-	party_open_bound(&party);
+	open_peculiar(&party);
 	for (size_t i = 0; i < CROWD; i++) {
 		party_come(&crowd[i], &party);
 		peer_puts(crowd[i].peer, i == 0 ? OPEN "<au" : OPEN);
@@ -103,7 +128,7 @@ static void test_crowd(void **state)
 	static struct party crowd[CROWD];
 	struct party party;
 
-	party_open_bound(&party);
+	open_peculiar(&party);
 	for (size_t i = 0; i < CROWD; i++) {
 		assert_true(party.stream->is_restless);
 		party_come(&crowd[i], &party);
@@ -121,6 +146,7 @@ static void test_crowd(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_strangers),

@@ -96,6 +96,8 @@ struct text record_bytes(const char *input, size_t length, enum resting resting)
 		error = xml_parser_feed(recorder.parser, input + i, 1);
 		if (resting == REST_WHENEVER)
 			xml_parser_rest(recorder.parser);
+		if (resting == SHARE_WHENEVER)
+			xml_parser_share(recorder.parser);
 	}
 	return recorder_take(&recorder, error);
 }
@@ -115,4 +117,5 @@ void assert_record(const char *input, size_t length, const char *expected)
 		assert_same(input, record_split(input, length, split), expected);
 	assert_same(input, record_bytes(input, length, NEVER_REST), expected);
 	assert_same(input, record_bytes(input, length, REST_WHENEVER), expected);
+	assert_same(input, record_bytes(input, length, SHARE_WHENEVER), expected);
 }

@@ -14,7 +14,7 @@
 #define SERVER_HEADER "<stream:stream xmlns='jabber:server' xmlns:stream='" STREAM_NS "'>"
 #define OPEN "open <stream xmlns='" STREAM_NS "'/>\n"
 
-enum resting { NEVER_REST, REST_WHENEVER };
+enum resting { NEVER_REST, REST_WHENEVER, SHARE_WHENEVER };
 
 struct recorder {
 	struct xml_parser *parser;
@@ -34,8 +34,8 @@ enum xml_error recorder_feed(struct recorder *recorder, const char *bytes);
 struct text record_split(const char *input, size_t length, size_t split);
 /* The same, byte by byte. */
 struct text record_bytes(const char *input, size_t length, enum resting resting);
-/* Reads the input whole, at every split, and byte by byte, with rests and without; the record must
- * be the expected one each time. */
+/* Reads the input whole, at every split, and byte by byte, with rests, shared, and without; the
+ * record must be the expected one each time. */
 void assert_record(const char *input, size_t length, const char *expected);
 
 #endif
