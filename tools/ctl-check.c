@@ -81,8 +81,8 @@ static bool check_configuration(struct checkup *checkup)
 static void check_certificate(struct checkup *checkup, const struct config_domain *domain)
 {
 	struct arena *arena = checkup->ctl->arena;
-	const struct tls_certificate certificate = { domain->name, domain->certificate,
-		domain->key };
+	const struct tls_certificate certificate = { domain->name, domain->certificate, domain->key,
+		domain->client_ca };
 	const char *what = arena_printf(arena, "certificate of %s", domain->name), *error = NULL;
 	struct tls_set *set = tls_set_new(&certificate, 1, arena, &error);
 	struct tls_facts facts;

@@ -33,7 +33,7 @@ struct listen_section {
 };
 
 struct domain_section {
-	const char *certificate, *key;
+	const char *certificate, *key, *client_ca;
 };
 
 static const struct config_key top_keys[] = {
@@ -69,7 +69,10 @@ static const struct config_key listen_keys[] = { CONFIG_TEXT(struct listen_secti
 
 static const struct config_key domain_keys[] = { CONFIG_TEXT(struct domain_section, certificate, "",
 						     "PEM file: leaf, then intermediates."),
-	CONFIG_TEXT(struct domain_section, key, "", "PEM file with its private key."), CONFIG_END };
+	CONFIG_TEXT(struct domain_section, key, "", "PEM file with its private key."),
+	CONFIG_TEXT(struct domain_section, client_ca, "",
+	    "PEM file of who issues certificates to users (SASL EXTERNAL); empty: none."),
+	CONFIG_END };
 
 #define LIMIT(member, default_, minimum_, maximum_, help_) \
 	CONFIG_NUMBER(struct limits, member, default_, minimum_, maximum_, help_)
@@ -211,6 +214,8 @@ static const char *domain_read(
 		    "domain \"%s\" needs certificate = \"FILE\" and key = \"FILE\"", title);
 	domain->certificate = path_resolve(path, section.certificate, arena);
 	domain->key = path_resolve(path, section.key, arena);
+	if (*section.client_ca != '\0')
+		domain->client_ca = path_resolve(path, section.client_ca, arena);
 	return NULL;
 }
 

@@ -45,6 +45,26 @@ static void certificate_warn(
 			domain->certificate, domain->name));
 }
 
+/* Without it nobody's certificate counts any more. */
+static void client_ca_warn(
+    const struct config_domain *domain, struct arena *arena, config_warning *warn, void *state)
+{
+	struct tls_facts facts;
+	const char *error;
+	int64_t left_us;
+
+	if (domain->client_ca == NULL ||
+	    !tls_certificate_facts(domain->client_ca, domain->name, arena, &facts, &error))
+		return;
+	left_us = facts.not_after_us - time_now_us();
+	if (left_us < EXPIRY_WARNING_DAYS * DAY_US)
+		warn(
+		    state, arena_printf(arena,
+			       "client_ca %s of %s %s on %.10s; issue certificates by another",
+			       domain->client_ca, domain->name, left_us < 0 ? "expired" : "expires",
+			       time_format(arena, facts.not_after_us)));
+}
+
 static void key_warn(
     const struct config_domain *domain, struct arena *arena, config_warning *warn, void *state)
 {
@@ -62,6 +82,7 @@ void config_warn(const struct config *config, config_warning *warn, void *state)
 
 	for (size_t i = 0; i < config->domain_count; i++) {
 		certificate_warn(&config->domains[i], arena, warn, state);
+		client_ca_warn(&config->domains[i], arena, warn, state);
 		key_warn(&config->domains[i], arena, warn, state);
 	}
 	arena_free(&arena);

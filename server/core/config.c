@@ -84,7 +84,8 @@ static const struct tls_certificate *certificates_of(
 
 	for (size_t i = 0; i < config->domain_count; i++)
 		certificates[i] = (struct tls_certificate){ config->domains[i].name,
-			config->domains[i].certificate, config->domains[i].key };
+			config->domains[i].certificate, config->domains[i].key,
+			config->domains[i].client_ca };
 	return certificates;
 }
 

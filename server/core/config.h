@@ -26,6 +26,7 @@ struct config_domain {
 	const char *name; /* prepared */
 	const char *certificate;
 	const char *key;
+	const char *client_ca; /* NULL: no SASL EXTERNAL */
 };
 
 /* Section limits; etc/godwit.conf explains each. */

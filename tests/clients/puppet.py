@@ -165,8 +165,9 @@ def strophe(account):
     return Puppet(account, "strophe", [_program("strophe")])
 
 
-def slixmpp(account):
-    return Puppet(account, "slixmpp", ["/usr/bin/python3", os.path.join(HERE, "slix.py")])
+def slixmpp(account, identity=()):
+    """`identity`: paths of a certificate and its key, to log in by."""
+    return Puppet(account, "slixmpp", ["/usr/bin/python3", os.path.join(HERE, "slix.py"), *identity])
 
 
 def acquaint(one, other):

@@ -137,12 +137,14 @@ def read_orders(client):
 
 
 def main():
-    jid, password, port, certificate, _ = sys.argv[1:]
+    *identity, jid, password, port, certificate, _ = sys.argv[1:]
     logger = logging.getLogger("slixmpp.xmlstream.xmlstream")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     logger.addHandler(Wire())
     client = Client(jid, password, certificate)
+    if identity:
+        client.certfile, client.keyfile = identity
     client.connect(address=("127.0.0.1", int(port)))
     threading.Thread(target=read_orders, args=(client,), daemon=True).start()
     client.loop.run_forever()

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """slixmpp, as tests/clients/slix.py leads it."""
 from harness import *
+from lib import tls
 
 
 @two_users("slixmpp: rosters and subscriptions, and who comes and goes")
@@ -85,6 +86,21 @@ def _(romeo):
         r.hear(r, f"{number} {EMOJI}")
     # It asks after every fifth stanza.
     r.wait(lambda: r.acknowledged() >= r.sent() // 5 * 5, "acknowledgements")
+
+
+@test("slixmpp: logs in by a certificate, to an account that has no password")
+def _():
+    with Server() as server:
+        authority = server.path("users.pem"), server.path("users.key")
+        tls.make_authority(*authority)
+        server.domain_settings["example.org"] = f' client_ca = "{authority[0]}"'
+        server.reload("reloaded")
+        romeo = server.account("romeo")
+        server.sql("UPDATE users SET scram_sha_1 = NULL, scram_sha_256 = NULL")
+        r = slixmpp(romeo, tls.make_client_certificate(authority, server.path("romeo"), [romeo.jid]))
+        r.online()
+        r.expect_wire("out", "<auth [^>]*mechanism=.EXTERNAL")
+        r.quit()
 
 
 main()

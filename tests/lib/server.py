@@ -72,6 +72,7 @@ class Server:
         self.modules = modules
         self.limits = dict(limits or {})
         self.settings = settings
+        self.domain_settings = {}  # more lines of a domain's section
         self.scram_iterations = scram_iterations
         self.under = under
         self.log_level = log_level or os.environ.get("GODWIT_TEST_LOG", "info")
@@ -122,7 +123,8 @@ class Server:
             lines.append(f"modules = {{{names}}}")
         for domain in self.domains:
             certificate, key = self.certificate(domain)
-            lines.append(f'domain "{domain}" {{ certificate = "{certificate}" key = "{key}" }}')
+            lines.append(f'domain "{domain}" {{ certificate = "{certificate}" key = "{key}"'
+                         f'{self.domain_settings.get(domain, "")} }}')
         for kind, port in self.configured_ports.items():
             lines.append(f'listen {kind} {{ address = "127.0.0.1" port = {port} }}')
         values = "\n".join(f"  {key} = {value}" for key, value in self.limits.items())
@@ -343,12 +345,13 @@ class Server:
 
     # -- connections --
 
-    def tls_context(self, version=None, alpn=None):
+    def tls_context(self, version=None, alpn=None, identity=None):
         """A client's TLS context that trusts the certificates of our domains."""
-        if (version, alpn) not in self.contexts:
+        if (version, alpn, identity) not in self.contexts:
             certificates = [self.certificate(domain)[0] for domain in self.domains]
-            self.contexts[version, alpn] = tls.client_context(certificates, version=version, alpn=alpn)
-        return self.contexts[version, alpn]
+            self.contexts[version, alpn, identity] = tls.client_context(
+                certificates, version=version, alpn=alpn, identity=identity)
+        return self.contexts[version, alpn, identity]
 
     def raw(self, *, kind=Connection, listener="c2s", domain=None, name="client", source=None):
         """A TCP connection on which nothing has been said.
@@ -362,14 +365,16 @@ class Server:
         return connection
 
     def connect(self, *, kind=Connection, direct=False, domain=None, name="client", source=None,
-                version=None, alpn=None):
-        """A connection with TLS, by STARTTLS or direct, and the features of the stream after it."""
+                version=None, alpn=None, identity=None):
+        """A connection with TLS, by STARTTLS or direct, and the features of the stream after it.
+
+        `identity`: paths of a client's certificate and key."""
         connection = self.raw(kind=kind, listener="c2s-tls" if direct else "c2s", domain=domain,
                               name=name, source=source)
         if direct:
-            connection.wrap_tls(version=version, alpn=alpn or "xmpp-client")
+            connection.wrap_tls(context=self.tls_context(version, alpn or "xmpp-client", identity))
         else:
             connection.open()
-            connection.starttls(version=version)
+            connection.starttls(context=self.tls_context(version, None, identity))
         connection.open()
         return connection

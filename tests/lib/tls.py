@@ -5,6 +5,7 @@ the libssl that Python has loaded already.
 """
 import ctypes
 import hashlib
+import os
 import socket
 import ssl
 import subprocess
@@ -21,8 +22,50 @@ def make_certificate(domain, certificate, key, days=30):
         check=True, capture_output=True)
 
 
-def client_context(certificates, *, version=None, alpn=None):
-    """A verifying context; `version` is "1.2" or "1.3" to allow only that one."""
+def make_authority(certificate, key, name="Users"):
+    """Somebody who issues certificates to users; as doc/admin.md says it is done."""
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "30", "-subj", f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+         "-keyout", key, "-out", certificate],
+        check=True, capture_output=True)
+
+
+def make_client_certificate(authority, path, jids, more=(), days=30):
+    """Paths of a certificate for these JIDs and its key; `more` are other names, as "email:x@y"."""
+    names = [f"otherName:1.3.6.1.5.5.7.8.5;UTF8:{jid}" for jid in jids] + list(more)
+    with open(path + ".ext", "w", encoding="utf-8") as file:
+        file.write("basicConstraints = critical, CA:FALSE\nextendedKeyUsage = clientAuth\n"
+                   f"subjectAltName = {','.join(names)}\n")
+    subprocess.run(
+        ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-subj", "/CN=A user", "-keyout", path + ".key", "-out", path + ".csr"],
+        check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "x509", "-req", "-in", path + ".csr", "-CA", authority[0], "-CAkey", authority[1],
+         "-days", str(days), "-extfile", path + ".ext", "-out", path + ".pem"],
+        check=True, capture_output=True)
+    return path + ".pem", path + ".key"
+
+
+def revoke(authority, directory, certificate):
+    """Path of a list by which the authority takes back one of its certificates."""
+    os.makedirs(directory)
+    path = os.path.join(directory, "ca.conf")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"[ca]\ndefault_ca = users\n[users]\ndatabase = {directory}/revoked.txt\n"
+                   f"certificate = {authority[0]}\nprivate_key = {authority[1]}\n"
+                   "default_md = sha256\ndefault_crl_days = 30\n")
+    open(os.path.join(directory, "revoked.txt"), "w", encoding="utf-8").close()
+    made = os.path.join(directory, "revoked.crl")
+    for order in (["-revoke", certificate], ["-gencrl", "-out", made]):
+        subprocess.run(["openssl", "ca", "-config", path, *order], check=True, capture_output=True)
+    return made
+
+
+def client_context(certificates, *, version=None, alpn=None, identity=None):
+    """A verifying context; `version` is "1.2" or "1.3" to allow only that one. `identity`: paths of a
+    certificate and its key, to be shown to who asks."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for certificate in certificates:
         context.load_verify_locations(certificate)
@@ -31,6 +74,8 @@ def client_context(certificates, *, version=None, alpn=None):
         context.minimum_version = context.maximum_version = only
     if alpn:
         context.set_alpn_protocols([alpn])
+    if identity:
+        context.load_cert_chain(*identity)
     return context
 
 

@@ -249,7 +249,7 @@ static void what_the_file_says_is_read(void **state)
 		      "toy { size = 9 loud = no name = \"\xe2\x98\x83\" }\n"
 		      "log { level = debug format = json file = \"l\" }\n" DOMAIN
 		      "domain \"M\xc3\xbcnchen.example\" { certificate = "
-		      "\"/a\" key = \"/b\" }\n"
+		      "\"/a\" key = \"/b\" client_ca = \"ca\" }\n"
 		      "database = \"postgresql://u@h/d\" control = \"\"");
 	const struct toy *toy = config->module_sections[0];
 
@@ -268,6 +268,8 @@ static void what_the_file_says_is_read(void **state)
 	    config->domains[0].certificate, arena_printf(arena, "%s/c.pem", folder));
 	assert_string_equal(config->domains[1].name, "m\xc3\xbcnchen.example");
 	assert_string_equal(config->domains[1].key, "/b");
+	assert_string_equal(config->domains[1].client_ca, arena_printf(arena, "%s/ca", folder));
+	assert_null(config->domains[0].client_ca);
 	assert_string_equal(config->database, "postgresql://u@h/d");
 	assert_null(config->control);
 	assert_non_null(config_domain(config, "example.org"));
