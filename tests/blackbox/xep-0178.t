@@ -255,4 +255,13 @@ def _():
             raise Failure(told.stdout + told.stderr)
 
 
+@test("RFC 6120 13.7.2.2: that an issuer's own certificate is about to expire is told")
+def _():
+    with Server() as server:
+        pair = server.path("old.pem"), server.path("old.key")
+        tls.make_authority(*pair, days=5)
+        server.domain_settings = {FIRST: f' client_ca = "{pair[0]}"'}
+        server.reload(f"needs attention.*client_ca {pair[0]} of {FIRST} expires on")
+
+
 main()

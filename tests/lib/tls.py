@@ -22,11 +22,11 @@ def make_certificate(domain, certificate, key, days=30):
         check=True, capture_output=True)
 
 
-def make_authority(certificate, key, name="Users"):
+def make_authority(certificate, key, name="Users", days=30):
     """Somebody who issues certificates to users; as doc/admin.md says it is done."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "30", "-subj", f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+         "-days", str(days), "-subj", f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
          "-keyout", key, "-out", certificate],
         check=True, capture_output=True)
 
