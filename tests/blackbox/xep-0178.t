@@ -195,6 +195,32 @@ def _(server, romeo, juliet):
     succeed(external(juliet.connect(identity=identity(server, juliet))))
 
 
+@test("RFC 6120 13.7.2.2: more certificates than anybody needs end the handshake, and nothing else")
+def _(server, romeo):
+    usual(server)
+    mine = identity(server, romeo)
+    with open(mine[0], encoding="utf-8") as file:
+        one = file.read()
+    chain = server.path("chain.pem")
+    for count, fits in ((20, True), (200, False)):
+        with open(chain, "w", encoding="utf-8") as file:
+            file.write(one * count)
+        for version in VERSIONS:
+            connection = server.raw(listener="c2s-tls", domain=FIRST)
+            try:
+                connection.wrap_tls(
+                    context=tls.client_context([server.certificate(FIRST)[0]], version=version,
+                                               alpn="xmpp-client", identity=(chain, mine[1])))
+                connection.open()
+            except (OSError, Failure):
+                if fits:
+                    raise
+                continue
+            if not fits:
+                raise Failure("200 certificates are taken")
+            succeed(external(connection))
+
+
 @test("RFC 6120 6.4.6: who logs in by a certificate must be who the stream header says")
 def _(server, romeo, juliet):
     usual(server)
