@@ -1,5 +1,6 @@
 /* ctl-password.c - getting a password without showing it. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -30,20 +31,41 @@ static bool line_read(char line[PASSWORD_MAX_BYTES + 2])
 	return length > 0;
 }
 
-/* Asks on the terminal, with its echo off. */
+static struct termios terminal_before;
+
+static void terminal_restore(void)
+{
+	tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal_before);
+}
+
+/* The signal has its way (SA_RESETHAND), but the terminal gets its echo back. */
+static void interrupted(int signal_number)
+{
+	terminal_restore();
+	raise(signal_number);
+}
+
+/* Without echo from before the question on, for who answers may be quicker than we. */
+static bool terminal_silence(void)
+{
+	const struct sigaction restoring = { .sa_handler = interrupted, .sa_flags = SA_RESETHAND };
+	struct termios silent;
+
+	if (tcgetattr(STDIN_FILENO, &terminal_before) != 0)
+		return false;
+	silent = terminal_before;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	sigaction(SIGINT, &restoring, NULL);
+	sigaction(SIGTERM, &restoring, NULL);
+	return tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
+}
+
 static bool line_ask(const char *prompt, char line[PASSWORD_MAX_BYTES + 2])
 {
-	struct termios before, silent;
 	bool good;
 
 	fputs(prompt, stderr);
-	if (tcgetattr(STDIN_FILENO, &before) != 0)
-		return false;
-	silent = before;
-	silent.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
 	good = line_read(line);
-	tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	fputc('\n', stderr);
 	return good;
 }
@@ -53,13 +75,18 @@ static char *password_ask(struct arena *arena, const char *jid, const char **err
 	char first[PASSWORD_MAX_BYTES + 2], second[PASSWORD_MAX_BYTES + 2];
 	char *password = NULL;
 
+	if (!terminal_silence()) {
+		*error_out = "the terminal cannot be kept from showing a password; pipe it in";
+		return NULL;
+	}
 	if (!line_ask(arena_printf(arena, "Password of %s: ", jid), first) ||
 	    !line_ask("Again: ", second))
-		*error_out = "no password, or one of more than 1023 bytes";
+		*error_out = "no password, or one of more than 1023 bytes; nothing was changed";
 	else if (!text_equal(first, second))
 		*error_out = "these are two different passwords; nothing was changed";
 	else
 		password = arena_strdup(arena, first);
+	terminal_restore();
 	crypto_wipe(first, sizeof first);
 	crypto_wipe(second, sizeof second);
 	return password;

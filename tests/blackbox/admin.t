@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import select
 import shutil
+import signal
 import socket
 import subprocess
+import termios
 import time
 
 from harness import *
@@ -89,6 +92,62 @@ def _(server):
     has(ctl(server, "user", "add", "new@example.org", input="", status=1), "standard input has no password")
     if users(server).keys() != before.keys() | {"taken@example.org"}:
         raise Failure(str(users(server)))
+
+
+class Terminal:
+    """godwitctl at a terminal."""
+
+    def __init__(self, server, *arguments):
+        self.master, self.slave = os.openpty()
+        self.shown = ""
+        self.process = subprocess.Popen([binary("godwitctl"), "--config", server.config, *arguments],
+                                        stdin=self.slave, stdout=self.slave, stderr=self.slave)
+
+    def wait_for(self, text):
+        while text not in self.shown:
+            if not select.select([self.master], [], [], 20 * FACTOR)[0]:
+                raise Failure(f"no {text!r} in {self.shown!r}")
+            self.shown += os.read(self.master, 4096).decode()
+
+    def type(self, line):
+        os.write(self.master, line.encode() + b"\n")
+
+    def has_echo(self):
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
+    def end(self, status, text):
+        self.wait_for(text)
+        if self.process.wait(20 * FACTOR) != status or not self.has_echo():
+            raise Failure(f"ended with {self.process.returncode}, echo {self.has_echo()}: {self.shown}")
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@test("at a terminal the password is asked for twice, and never shown")
+def _(server):
+    for second, status, text in (("seen-by-nobody", 0, "added typed@example.org"),
+                                 ("something else", 1, "two different passwords"), ("", 1, "no password")):
+        terminal = Terminal(server, "user", "add", "typed@example.org")
+        terminal.wait_for("Password of typed@example.org: ")
+        if terminal.has_echo():
+            raise Failure("it would be shown")
+        terminal.type("seen-by-nobody")
+        terminal.wait_for("Again: ")
+        terminal.type(second)
+        terminal.end(status, text)
+        if "seen" in terminal.shown or "something" in terminal.shown:
+            raise Failure(terminal.shown)
+    Account(server, "typed", "example.org", "seen-by-nobody").login().end()
+
+
+@test("a question for a password that is broken off leaves the terminal as it was")
+def _(server):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        terminal = Terminal(server, "user", "add", "broken-off@example.org")
+        terminal.wait_for("Password of")
+        terminal.process.send_signal(number)
+        terminal.end(-number, "")
+    has(ctl(server, "user", "show", "broken-off@example.org", status=1), "there is no account")
 
 
 @test("an address that is none is refused before a password is asked for")
