@@ -3,6 +3,7 @@
 import time
 
 from harness import *
+from lib.database import FLAVOUR
 
 
 def item(owner, contact, subscription="both"):
@@ -104,6 +105,53 @@ def _(server, romeo, juliet):
             j.get(f"<ping xmlns='{NS.ping}'/>")
     if len(r.roster()) != count:
         raise Failure("the roster is not what was pushed")
+
+
+@test("a thousand changes while the server's connections are cut: all arrive, in order")
+def _(server, romeo):
+    r = online(romeo, "orchard")
+    server.sql("INSERT INTO roster_items (domain, username, contact, name) VALUES "
+               f"('{romeo.domain}', '{romeo.username}', 'tybalt@example.net', '0')")
+    for number in range(1, 1001):
+        server.sql(f"UPDATE roster_items SET name = '{number}' WHERE username = '{romeo.username}'")
+        if number % 100 == 50:
+            cut(server)
+    seen = []
+    while not seen or seen[-1] < 1000:
+        push = r.expect("<iq type='set'><query xmlns='jabber:iq:roster'/></iq>", timeout=30)
+        seen.append(int(push[0][0].get("name")))
+    # Changes that follow each other closely may be told as one.
+    if seen != sorted(set(seen)):
+        raise Failure(f"not in order, or twice: {seen}")
+
+
+def cut(server):
+    """PostgreSQL ends the sessions of the server; SQLite has none."""
+    if FLAVOUR == "postgresql":
+        server.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                   " WHERE usename = 'godwit_server' AND datname = current_database()")
+
+
+@test("a removed contact is told once, though the server's connections are cut")
+def _(server):
+    count = 100
+    juliet = server.account("juliet")
+    j = online(juliet, "balcony")
+    people = [server.account("friend") for _ in range(count)]
+    server.sql(insert(*(item(one, juliet) for one in people)))
+    server.sql(insert(*(item(juliet, one) for one in people)))
+    for _ in people:
+        j.expect("<iq type='set'><query xmlns='jabber:iq:roster'/></iq>")
+    for number, one in enumerate(people):
+        server.sql(f"DELETE FROM roster_items WHERE {of(one, juliet)}")
+        if number % 20 == 10:
+            cut(server)
+    gone = []
+    while len(gone) < count:
+        gone.append(j.expect("<presence type='unsubscribed'/>", timeout=30).get("from"))
+    j.expect_nothing("<presence type='unsubscribed'/>")
+    if sorted(gone) != sorted(one.jid for one in people):
+        raise Failure("not everybody, or somebody twice")
 
 
 @two_users("a block in the table holds back at once, and ends with its row")
