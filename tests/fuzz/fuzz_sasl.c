@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/scram-keys.h"
 #include "base/text.h"
+#include "stream/external.h"
 #include "stream/sasl.h"
 #include "xmpp/jid.h"
 
@@ -20,6 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define REQUIRE(condition) ((condition) ? (void)0 : abort())
 
 static struct scram_keys sha1, sha256;
+static const char *const addresses[] = { "romeo@example.org", "juliet@example.org", NULL };
 
 static void prepare(void)
 {
@@ -131,7 +133,11 @@ static void step_check(struct exchange *exchange, enum sasl_step step, bool secr
 		return;
 	case SASL_SUCCESS:
 		/* A proof of SCRAM cannot be guessed. */
-		REQUIRE(strcmp(sasl_mechanism(sasl), "PLAIN") == 0 && secret);
+		if (strcmp(sasl_mechanism(sasl), "EXTERNAL") == 0)
+			REQUIRE(strcmp(sasl_username(sasl), "romeo") == 0 ||
+				strcmp(sasl_username(sasl), "juliet") == 0);
+		else
+			REQUIRE(strcmp(sasl_mechanism(sasl), "PLAIN") == 0 && secret);
 		exchange->done = true;
 		return;
 	case SASL_FAILURE:
@@ -158,6 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	channel.tls_required = (data[0] & 2) == 0;
 	channel.allow_plain = (data[0] & 4) == 0;
 	channel.binding = (data[0] & 8) == 0 ? binding : NULL;
+	channel.external = (data[0] & 16) == 0 ? NULL : external_new(addresses, channel.domain);
 	exchange.arena = arena_new(0);
 	exchange.sasl = sasl_new(&channel);
 	while (at < end && !exchange.done) {
