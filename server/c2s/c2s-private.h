@@ -25,7 +25,8 @@ struct c2s {
 	struct mail move;
 	struct account_waiter waiter;
 	char *resource;      /* wanted, while the account loads */
-	unsigned requests;   /* iqs at work */
+	unsigned at_work;    /* weight of iqs and presences that are not dealt with */
+	bool is_held;        /* they are too many: nothing more is read */
 	unsigned references; /* the stream, receipts, answers on their way */
 };
 

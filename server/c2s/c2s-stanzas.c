@@ -9,8 +9,11 @@
 
 /* So many iqs of a client are at work at a time: of each that comes back from the database there
  * may be a large answer, and all of them shall fit between the soft and the hard bound of what a
- * client leaves unread. */
-#define REQUESTS_MAX 32
+ * client leaves unread. A presence may be for a thousand contacts, and those who get it are listed
+ * until they have it: it counts as many. */
+#define AT_WORK_MAX 32
+#define REQUEST_WEIGHT 1
+#define BROADCAST_WEIGHT 8
 
 /* ---- from the client ---- */
 
@@ -65,30 +68,61 @@ static void c2s_settled(void *state, uint32_t sequence)
 	c2s_unref(c2s);
 }
 
-static void c2s_request_settled(void *state, uint32_t sequence)
-{
-	struct c2s *c2s = state;
+/* ---- what is at work for it */
 
-	c2s->requests--;
-	if (c2s->stream != NULL && c2s->requests == REQUESTS_MAX / 2)
-		stream_resume(c2s->stream);
-	c2s_settled(c2s, sequence);
+static void work_begins(struct c2s *c2s, unsigned weight)
+{
+	c2s->at_work += weight;
+	if (c2s->is_held || c2s->at_work < AT_WORK_MAX)
+		return;
+	c2s->is_held = true;
+	stream_pause(c2s->stream);
 }
 
-/* Tells when a stanza has been dealt with: a client that acknowledges, and of every request us. */
+static void work_ends(struct c2s *c2s, unsigned weight)
+{
+	c2s->at_work -= weight;
+	if (!c2s->is_held || c2s->at_work > AT_WORK_MAX / 2)
+		return;
+	c2s->is_held = false;
+	if (c2s->stream != NULL)
+		stream_resume(c2s->stream);
+}
+
+static void c2s_request_settled(void *state, uint32_t sequence)
+{
+	work_ends(state, REQUEST_WEIGHT);
+	c2s_settled(state, sequence);
+}
+
+static void c2s_broadcast_settled(void *state, uint32_t sequence)
+{
+	work_ends(state, BROADCAST_WEIGHT);
+	c2s_settled(state, sequence);
+}
+
+static bool is_broadcast(const struct stanza *stanza)
+{
+	return stanza_kind(stanza) == STANZA_PRESENCE && stanza_to(stanza) == NULL;
+}
+
+/* Tells when a stanza has been dealt with: a client that acknowledges, and us of what may be much
+ * work. */
 static struct receipt *c2s_receipt(struct c2s *c2s, const struct stanza *stanza, uint32_t sequence)
 {
-	bool is_request = stanza != NULL && stanza_is_request(stanza);
+	void (*settled)(void *, uint32_t) = c2s_settled;
 
-	if (sequence == 0 && !is_request)
+	if (stanza != NULL && stanza_is_request(stanza)) {
+		settled = c2s_request_settled;
+		work_begins(c2s, REQUEST_WEIGHT);
+	} else if (stanza != NULL && is_broadcast(stanza)) {
+		settled = c2s_broadcast_settled;
+		work_begins(c2s, BROADCAST_WEIGHT);
+	} else if (sequence == 0) {
 		return NULL;
+	}
 	c2s->references++;
-	if (!is_request)
-		return receipt_new(c2s_settled, c2s, sequence);
-	c2s->requests++;
-	if (c2s->requests == REQUESTS_MAX)
-		stream_pause(c2s->stream);
-	return receipt_new(c2s_request_settled, c2s, sequence);
+	return receipt_new(settled, c2s, sequence);
 }
 
 void c2s_stanza(void *state, struct arena *arena, struct element *element, uint32_t sequence)

@@ -23,8 +23,8 @@ bool presence_is_hidden(const struct account *account, const struct jid *contact
 }
 
 /* The same stanza to all contacts with a subscription in that direction. */
-static void send_to_contacts(
-    struct account *account, const struct stanza *stanza, enum subscription direction)
+static void send_to_contacts(struct account *account, const struct stanza *stanza,
+    struct receipt *receipt, enum subscription direction)
 {
 	const struct jid **contacts;
 	const struct roster_item *item;
@@ -42,7 +42,7 @@ static void send_to_contacts(
 		if (!presence_is_hidden(account, contacts[count]))
 			count++;
 	}
-	router_send_many(stanza, contacts, count);
+	router_send_many(stanza, receipt, contacts, count);
 	arena_free(&arena);
 }
 
@@ -84,11 +84,11 @@ static void refuse(struct session *session, const struct stanza *presence, enum 
 }
 
 /* Section 4.3.1, from the full JID: only this session wants the answers. */
-static void probe_contacts(struct session *session)
+static void probe_contacts(struct session *session, struct receipt *receipt)
 {
 	struct stanza *probe = stanza_new(PRESENCE_PROBE, session->jid, NULL, NULL);
 
-	send_to_contacts(session->account, probe, SUBSCRIPTION_TO);
+	send_to_contacts(session->account, probe, receipt, SUBSCRIPTION_TO);
 	stanza_unref(&probe);
 }
 
@@ -117,7 +117,8 @@ static void tell_modules(struct session *session, bool initial)
 		backlogs_session_reachable(session);
 }
 
-static void presence_available(struct session *session, const struct stanza *presence)
+static void presence_available(
+    struct session *session, const struct stanza *presence, struct receipt *receipt)
 {
 	bool initial = session->presence == NULL;
 	int8_t priority;
@@ -129,11 +130,11 @@ static void presence_available(struct session *session, const struct stanza *pre
 	stanza_unref(&session->presence);
 	session->presence = stanza_compact(presence);
 	session->priority = priority;
-	send_to_contacts(session->account, presence, SUBSCRIPTION_FROM);
+	send_to_contacts(session->account, presence, receipt, SUBSCRIPTION_FROM);
 	send_to_own(session->account, presence);
 	if (initial) {
 		show_own(session);
-		probe_contacts(session);
+		probe_contacts(session, receipt);
 	}
 	tell_modules(session, initial);
 	if (initial)
@@ -142,7 +143,8 @@ static void presence_available(struct session *session, const struct stanza *pre
 
 /* ---- unavailable ---- */
 
-static void presence_unavailable(struct session *session, const struct stanza *presence)
+static void presence_unavailable(
+    struct session *session, const struct stanza *presence, struct receipt *receipt)
 {
 	bool was_available = session->presence != NULL;
 
@@ -150,22 +152,23 @@ static void presence_unavailable(struct session *session, const struct stanza *p
 	session->priority = 0;
 	session->reached = false;
 	if (was_available) {
-		send_to_contacts(session->account, presence, SUBSCRIPTION_FROM);
+		send_to_contacts(session->account, presence, receipt, SUBSCRIPTION_FROM);
 		send_to_own(session->account, presence);
 	}
 	presence_end_directed(session, presence, was_available);
 }
 
 /* Section 4.5.2: a session that said so itself is told, too. */
-void presence_broadcast(struct session *session, const struct stanza *presence)
+void presence_broadcast(
+    struct session *session, const struct stanza *presence, struct receipt *receipt)
 {
 	bool was_available = session->presence != NULL;
 
 	if (stanza_type(presence) != PRESENCE_UNAVAILABLE) {
-		presence_available(session, presence);
+		presence_available(session, presence, receipt);
 		return;
 	}
-	presence_unavailable(session, presence);
+	presence_unavailable(session, presence, receipt);
 	if (was_available)
 		session_send(session, presence, session->jid);
 }
@@ -177,7 +180,7 @@ void presence_vanish(struct session *session)
 	if (session->presence == NULL && session->directed == NULL)
 		return;
 	unavailable = stanza_new(PRESENCE_UNAVAILABLE, session->jid, NULL, NULL);
-	presence_unavailable(session, unavailable);
+	presence_unavailable(session, unavailable, NULL);
 	stanza_unref(&unavailable);
 }
 

@@ -7,12 +7,15 @@
 
 struct account;
 struct jid;
+struct receipt;
 struct session;
 struct stanza;
 struct task;
 
-/* A presence without `to` from a session: initial, changed, or unavailable. */
-void presence_broadcast(struct session *session, const struct stanza *presence);
+/* A presence without `to` from a session: initial, changed, or unavailable. The receipt (may be
+ * NULL) is held until everyone has it. */
+void presence_broadcast(
+    struct session *session, const struct stanza *presence, struct receipt *receipt);
 /* Available or unavailable with a `to`: remembers whom to tell when the session ends, and routes
  * it. */
 void presence_direct(struct session *session, struct task *task);

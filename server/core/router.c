@@ -16,8 +16,10 @@
 #include "core/task.h"
 #include "loop/worker.h"
 
-/* Receivers of a fan-out that are served in one round of the loop. */
-#define FANOUT_SLICE 256
+/* Receivers of a fan-out that are served before it is another's turn, and what all fan-outs get of
+ * a round of the loop. */
+#define FANOUT_SLICE 64
+#define FANOUT_TURNS_US 2000
 
 /* A stanza on its way to another worker or waiting its turn: for one addressee (count is 0: its
  * `to`), or for many. What a sender sends while its fan-out is under way here waits behind that, so
@@ -205,14 +207,14 @@ static struct parcel *fanout_of(const struct stanza *stanza)
 	return NULL;
 }
 
-static void fanout_turn(struct mail *mail);
+static void fanout_turns(struct mail *mail);
 
 static void fanout_schedule(void)
 {
 	if (TAILQ_EMPTY(&fanouts) || fanout_posted)
 		return;
 	fanout_posted = true;
-	worker_post(worker_current(), &fanout_mail, fanout_turn);
+	worker_post(worker_current(), &fanout_mail, fanout_turns);
 }
 
 /* Serves one slice; whether that was the last. */
@@ -261,20 +263,24 @@ static void fanout_finish(struct parcel *fanout)
 	parcel_free(fanout);
 }
 
-/* A slice of the fan-out whose turn it is; the next comes after other events. */
-static void fanout_turn(struct mail *mail)
+/* Slices of all in turn, as long as there is time; the next come after other events. */
+static void fanout_turns(struct mail *mail)
 {
-	struct parcel *fanout = TAILQ_FIRST(&fanouts);
+	int64_t until_us = worker_clock_us() + FANOUT_TURNS_US;
+	struct parcel *fanout;
 
 	(void)mail;
 	fanout_posted = false;
-	if (fanout == NULL)
-		return;
-	TAILQ_REMOVE(&fanouts, fanout, next);
-	if (fanout_slice(fanout))
-		fanout_finish(fanout);
-	else
-		TAILQ_INSERT_TAIL(&fanouts, fanout, next);
+	do {
+		fanout = TAILQ_FIRST(&fanouts);
+		if (fanout == NULL)
+			return;
+		TAILQ_REMOVE(&fanouts, fanout, next);
+		if (fanout_slice(fanout))
+			fanout_finish(fanout);
+		else
+			TAILQ_INSERT_TAIL(&fanouts, fanout, next);
+	} while (worker_clock_us() < until_us);
 	fanout_schedule();
 }
 
@@ -309,12 +315,12 @@ void router_send(const struct stanza *stanza, struct receipt *receipt)
 }
 
 /* The receivers that live on one worker. */
-static void router_send_share(const struct stanza *stanza, const struct jid *const *to,
-    size_t count, struct worker *home, size_t share)
+static void router_send_share(const struct stanza *stanza, struct receipt *receipt,
+    const struct jid *const *to, size_t count, struct worker *home, size_t share)
 {
 	bool here = home == worker_current();
 	bool at_once = here && share <= FANOUT_SLICE && fanout_of(stanza) == NULL;
-	struct parcel *parcel = at_once ? NULL : parcel_new(stanza, NULL, share);
+	struct parcel *parcel = at_once ? NULL : parcel_new(stanza, receipt, share);
 
 	for (size_t i = 0; i < count; i++) {
 		if (!config_serves(home_config(), to[i]) || to[i]->node_length == 0 ||
@@ -333,7 +339,8 @@ static void router_send_share(const struct stanza *stanza, const struct jid *con
 		worker_post(home, &parcel->mail, parcel_came);
 }
 
-void router_send_many(const struct stanza *stanza, const struct jid *const *to, size_t count)
+void router_send_many(
+    const struct stanza *stanza, struct receipt *receipt, const struct jid *const *to, size_t count)
 {
 	size_t *shares = mem_alloc_zero(homes_count() * sizeof *shares);
 
@@ -342,7 +349,7 @@ void router_send_many(const struct stanza *stanza, const struct jid *const *to, 
 			shares[worker_index(home_of(to[i]))]++;
 	for (size_t i = 0; i < homes_count(); i++)
 		if (shares[i] > 0)
-			router_send_share(stanza, to, count, homes_worker(i), shares[i]);
+			router_send_share(stanza, receipt, to, count, homes_worker(i), shares[i]);
 	mem_free(shares);
 }
 

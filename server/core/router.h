@@ -20,8 +20,10 @@ struct task;
 void router_send(const struct stanza *stanza, struct receipt *receipt);
 /* The same stanza to many bare JIDs, whatever its own `to`: one message for each worker, expanded
  * there in slices (DESIGN: fan-out). What arrives there has the stanza's own `to`: the addressee is
- * the account. `to` is copied. For presence. */
-void router_send_many(const struct stanza *stanza, const struct jid *const *to, size_t count);
+ * the account. `to` is copied. The receipt (may be NULL) is held until everyone has had it. For
+ * presence. */
+void router_send_many(const struct stanza *stanza, struct receipt *receipt,
+    const struct jid *const *to, size_t count);
 /* Sends the error that `rc` names back to where the stanza came from, if one is due. */
 void router_bounce(const struct stanza *stanza, enum rc rc, const char *text);
 

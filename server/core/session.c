@@ -147,7 +147,7 @@ static void session_sent_presence(struct session *session, struct task *task)
 		if (has_to)
 			presence_direct(session, task);
 		else
-			presence_broadcast(session, presence);
+			presence_broadcast(session, presence, task->receipt);
 		return;
 	case PRESENCE_SUBSCRIBE:
 	case PRESENCE_SUBSCRIBED:
