@@ -1,6 +1,7 @@
 /* ctl-check.c - whether all is there that a server needs: each thing a line, "ok" or "FAIL" with
  * the cure. Nothing is changed by it. */
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -169,6 +170,20 @@ static void check_database(struct checkup *checkup)
 	store_close(&store);
 }
 
+/* What others may not read looks wrong to them, and need not be. */
+static void check_user(struct checkup *checkup)
+{
+	const char *user = checkup->ctl->top->user;
+	const struct passwd *self = getpwuid(geteuid());
+
+	if (geteuid() == 0 || *user == '\0' || (self != NULL && text_equal(self->pw_name, user)))
+		return;
+	note(checkup, "warning", "user",
+	    arena_printf(checkup->ctl->arena,
+		"you are neither root nor \"%s\": what cannot be read need not be wrong; be root",
+		user));
+}
+
 int ctl_check(struct ctl *ctl, char **arguments)
 {
 	struct checkup checkup = { .ctl = ctl, .checks = json_array() };
@@ -176,6 +191,7 @@ int ctl_check(struct ctl *ctl, char **arguments)
 
 	(void)arguments;
 	if (check_configuration(&checkup)) {
+		check_user(&checkup);
 		if (ctl->config != NULL)
 			check_certificates(&checkup);
 		check_server(&checkup);

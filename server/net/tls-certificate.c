@@ -30,14 +30,16 @@ const char *tls_reason(void)
 	return reason == NULL ? "no reason given" : reason;
 }
 
-static FILE *open_pem(
-    const char *what, const char *file, struct arena *arena, const char **error_out)
+FILE *tls_open_pem(const char *what, const char *file, struct arena *arena, const char **error_out)
 {
 	FILE *stream = fopen(file, "re");
 
 	if (stream == NULL)
-		*error_out = arena_printf(
-		    arena, "%s %s cannot be read: %s; " TLS_READ_CURE, what, file, strerror(errno));
+		*error_out =
+		    arena_printf(arena, "%s %s cannot be read: %s; %s, or correct the path", what,
+			file, strerror(errno),
+			errno == ENOENT ? "put it there"
+					: "let the server's user read it (chown, chmod)");
 	return stream;
 }
 
@@ -88,7 +90,7 @@ static STACK_OF(X509) *
 static bool load_certificates(
     struct tls_pair *pair, const char *file, struct arena *arena, const char **error_out)
 {
-	FILE *stream = open_pem("certificate", file, arena, error_out);
+	FILE *stream = tls_open_pem("certificate", file, arena, error_out);
 
 	if (stream == NULL)
 		return false;
@@ -102,7 +104,7 @@ static bool load_certificates(
 static bool load_key(
     struct tls_pair *pair, const char *file, struct arena *arena, const char **error_out)
 {
-	FILE *stream = open_pem("key", file, arena, error_out);
+	FILE *stream = tls_open_pem("key", file, arena, error_out);
 	bool asked = false;
 
 	if (stream == NULL)
@@ -199,7 +201,7 @@ bool tls_certificate_facts(const char *file, const char *domain, struct arena *a
 	X509 *leaf;
 
 	ERR_clear_error();
-	stream = open_pem("certificate", file, arena, error_out);
+	stream = tls_open_pem("certificate", file, arena, error_out);
 	if (stream == NULL)
 		return false;
 	leaf = load_leaf(stream, file, arena, error_out);

@@ -4,7 +4,6 @@
  * handshake may be another, and none's authorities may vouch for another's users. */
 #include "net/tls-private.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -47,14 +46,11 @@ static void issuers_take(struct tls_issuers *issuers, const STACK_OF(X509_INFO) 
 bool tls_issuers_load(
     struct tls_issuers *issuers_out, const char *file, struct arena *arena, const char **error_out)
 {
-	FILE *stream = fopen(file, "re");
+	FILE *stream = tls_open_pem("client_ca", file, arena, error_out);
 	STACK_OF(X509_INFO) * infos;
 
-	if (stream == NULL) {
-		*error_out = arena_printf(arena, "client_ca %s cannot be read: %s; " TLS_READ_CURE,
-		    file, strerror(errno));
+	if (stream == NULL)
 		return false;
-	}
 	ERR_clear_error();
 	infos = PEM_X509_INFO_read(stream, NULL, NULL, NULL);
 	fclose(stream);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <openssl/ssl.h>
 
@@ -16,7 +17,8 @@ struct tls_set;
 /* A name in DNS and its NUL (RFC 1035 section 2.3.4). */
 #define TLS_NAME_MAX 256
 
-#define TLS_READ_CURE "let the server's user read it (chown, chmod), or correct the path"
+/* Opens a file of certificates or keys, called `what` in the reason why not, which has a cure. */
+FILE *tls_open_pem(const char *what, const char *file, struct arena *arena, const char **error_out);
 
 /* A certificate with its chain and key, as read from the files. */
 struct tls_pair {

@@ -449,7 +449,8 @@ def _():
 
         wrong(good + "\nworkers = 1000\n", "configuration", ":", "from 0 to 256")
         wrong(good + "\nmodules = { nosuch }\n", "modules", "module nosuch", "modules")
-        wrong(good.replace(key, server.path("missing")), "certificate of example.org", "cannot be read")
+        wrong(good.replace(key, server.path("missing")), "certificate of example.org", "cannot be read",
+              "put it there, or correct the path")
         wrong(good.replace(key, other_key), "certificate of example.org", "does not belong")
         wrong(good.replace(crt, other_crt).replace(key, other_key), "certificate of example.org",
               "does not name the domain")
@@ -640,6 +641,11 @@ def _(server):
                           timeout=20, user=65534, group=65534, extra_groups=[])
     if done.returncode != 1 or "Permission denied; be root" not in done.stderr:
         raise Failure(f"{done.returncode} {done.stdout} {done.stderr}")
+    with open(server.config, "a", encoding="utf-8") as file:
+        file.write('user = "root"\n')
+    done = subprocess.run([copy, "--config", server.config, "check"], capture_output=True, text=True,
+                          timeout=20, user=65534, group=65534, extra_groups=[])
+    has(done.stdout, "warning user: you are neither root nor", "Permission denied")
 
 
 if not os.path.exists(os.path.join(BUILD, "godwitctl")):
