@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from xml.etree import ElementTree
 
 TOP = os.environ.get("top_srcdir") or os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("top_builddir") or os.path.join(TOP, "build", "plain"))
@@ -86,6 +88,20 @@ def _():
     check(output, r"^sessions +4 +6$", rf"^us/message +{number} +{number}$", r"^refused +0\.00 +0\.00$",
           rf"^message beside the floor +{number} +goal +1\.300 +(met|NOT MET)$")
     check(run("scale", "--build", BUILD, "--sizes", "100000000", expected=1), "raise the limit")
+
+
+@test("bench/curves measures, judges and draws", timeout=TIMEOUT)
+def _():
+    check_help("curves")
+    with tempfile.TemporaryDirectory() as directory:
+        output = run("curves", "--build", BUILD, "--small", "--secs", "0.2", "--rounds", "1", "--database",
+                     "sqlite", "--out", directory, "presence")
+        check(output, r"^presence +us a delivery +1: [\d.]+ +10: [\d.]+ +100: [\d.]+ +(linear|WORSE)")
+        with open(os.path.join(directory, "curves.csv"), encoding="utf-8") as file:
+            check(file.read(), r"\Acurve,cost,size,number\npresence,us a delivery,1,[\d.]+\n")
+        tree = ElementTree.parse(os.path.join(directory, "curve-presence-1.svg"))
+        if len(tree.findall(".//{*}circle")) != 3:
+            raise Failure("three points make three circles")
 
 
 @test("bench/load shows on a terminal how far it is", timeout=TIMEOUT)
