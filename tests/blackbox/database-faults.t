@@ -1,16 +1,15 @@
 #!/usr/bin/python3
 """The database goes, hangs, refuses, fills up: nothing acknowledged is lost, every sender is told, and
 who needs no database goes on (security.md section 3, R3; DESIGN.md, Storage)."""
-import atexit
 import os
 import random
 import resource
 import signal
 import subprocess
-import tempfile
 import time
 
 from harness import *
+from lib.cluster import Cluster
 from lib.database import FLAVOUR
 from lib.server import SOURCE
 from lib.traffic import *
@@ -24,38 +23,6 @@ POSTGRESQL = FLAVOUR == "postgresql"
 
 def say(line):
     print("# " + line, flush=True)
-
-
-# -- a cluster of our own, which other test files do not miss --
-
-class Cluster:
-    """PostgreSQL, to be stopped, killed and halted."""
-
-    def __init__(self):
-        self.directory = tempfile.mkdtemp(prefix="godwit-cluster-")
-        self.halted = False
-        atexit.register(self.remove)
-        os.environ["GODWIT_TEST_POSTGRESQL"] = self.do("start").strip()
-
-    def do(self, action):
-        done = subprocess.run([os.path.join(SOURCE, "tests", "postgres"), action, self.directory],
-                              text=True, capture_output=True, timeout=120)
-        if done.returncode != 0:
-            raise Failure(f"tests/postgres {action}: {done.stderr}")
-        return done.stdout
-
-    def remove(self):
-        if self.halted:
-            self.do("continue")
-        self.do("remove")
-
-    def pause(self):
-        self.halted = True
-        self.do("pause")
-
-    def go_on(self):
-        self.do("continue")
-        self.halted = False
 
 
 CLUSTER = Cluster() if POSTGRESQL else None
