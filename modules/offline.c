@@ -3,7 +3,8 @@
  * Kept is what no session can take, and what a client that acknowledges (XEP-0198) has not
  * acknowledged in time; the sender's acknowledgement waits for the commit of the row. The core
  * delivers the rows and has them deleted (core/backlog.h). What arrives meanwhile is kept behind
- * them. How much an account has is counted here. */
+ * them. What comes from the table outbox is kept in any case, and leaves that table by the same
+ * statement. How much an account has is counted here. */
 #include "core/module.h"
 
 #define NS_CHAT_STATES "http://jabber.org/protocol/chatstates"
@@ -36,8 +37,11 @@ static const struct statement offline_load =
 static const struct statement offline_insert = STATEMENT(
     "INSERT INTO offline_messages (domain, username, id, stanza, bytes, stored_at, expires_at)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING");
+static const struct statement offline_move = STATEMENT(
+    "INSERT INTO outbox_moves (domain, username, id, stanza, bytes, stored_at, expires_at,"
+    " outbox_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
 static const struct statement offline_select =
-    STATEMENT("SELECT id, stanza FROM offline_messages"
+    STATEMENT("SELECT id, stanza, stored_at FROM offline_messages"
 	      " WHERE domain = $1 AND username = $2 AND id > $3"
 	      " AND (expires_at IS NULL OR expires_at > $4) ORDER BY id LIMIT $5");
 static const struct statement offline_delete =
@@ -155,6 +159,19 @@ struct keep {
 	bool waits; /* no session has it */
 };
 
+/* Whether the message is about to be delivered, for the outbox keeps it only to be sure. */
+static bool is_for_now(const struct task *task)
+{
+	const struct session *session = account_first_session(task_account(task));
+
+	if (task_outbox_id(task) == 0)
+		return false;
+	while (
+	    session != NULL && !(session_is_available(session) && session_priority(session) >= 0))
+		session = session_next(session);
+	return session != NULL;
+}
+
 /* The message as it will be delivered, with the time of its arrival (XEP-0203); one that was
  * delayed before keeps its own. */
 static const char *message_text(struct task *task, int64_t now_us)
@@ -163,7 +180,7 @@ static const char *message_text(struct task *task, int64_t now_us)
 	struct stanza *copy = stanza_copy(task_stanza(task));
 	const char *text;
 
-	if (stanza_child(copy, NS_DELAY, "delay") == NULL)
+	if (stanza_child(copy, NS_DELAY, "delay") == NULL && !is_for_now(task))
 		stanza_add_delay(copy, task_domain(task), time_format(arena, now_us));
 	text = stanza_to_text(arena, copy);
 	stanza_unref(&copy);
@@ -197,6 +214,33 @@ static bool mailbox_is_full(
 	return true;
 }
 
+/* Who writes to an account does not learn that it exists. The outbox may know, and tries again what
+ * a client that is there is about to make room for. */
+static enum verdict message_refuse(struct task *task)
+{
+	if (task_outbox_id(task) == 0)
+		return task_fail(task, RC_SERVICE_UNAVAILABLE);
+	return task_fail_text(task,
+	    is_for_now(task) ? RC_RESOURCE_CONSTRAINT : RC_SERVICE_UNAVAILABLE,
+	    "too many messages wait for this account");
+}
+
+static void row_insert(struct keep *keep, const char *text, int64_t now_us)
+{
+	struct task *task = task_hold(keep->task);
+	struct param expiry = message_expiry(task, mailbox_of(task_account(task)), now_us);
+	int64_t id = task_message_id(task), outbox_id = task_outbox_id(task);
+
+	if (outbox_id == 0)
+		store_run(&offline_insert,
+		    PARAMS(account_key(task), id, text, keep->bytes, now_us, expiry), message_kept,
+		    keep);
+	else
+		store_run(&offline_move,
+		    PARAMS(account_key(task), id, text, keep->bytes, now_us, expiry, outbox_id),
+		    message_kept, keep);
+}
+
 /* Writes a row; `waits`: no session has it. */
 static enum verdict message_keep(struct task *task, unsigned quotas, bool waits)
 {
@@ -208,14 +252,10 @@ static enum verdict message_keep(struct task *task, unsigned quotas, bool waits)
 	*keep = (struct keep){ task, (int64_t)strlen(text), waits };
 	mailbox_purge(task_account(task));
 	if (mailbox_is_full(mailbox, task, keep->bytes, quotas))
-		return task_fail(task, RC_SERVICE_UNAVAILABLE);
+		return message_refuse(task);
 	mailbox->count++;
 	mailbox->bytes += keep->bytes;
-	task_hold(task);
-	store_run(&offline_insert,
-	    PARAMS(account_key(task), task_message_id(task), text, keep->bytes, now_us,
-		message_expiry(task, mailbox, now_us)),
-	    message_kept, keep);
+	row_insert(keep, text, now_us);
 	if (waits)
 		backlog_expect(task_account(task), &godwit_module);
 	return DONE;
@@ -246,7 +286,7 @@ static enum verdict message_undelivered(struct task *task)
 {
 	enum keeping keeping = message_keeping(task_stanza(task));
 
-	if (keeping == REFUSE)
+	if (keeping == REFUSE || (keeping == DROP && task_outbox_id(task) != 0))
 		return PASS;
 	return keeping == DROP ? DONE : message_keep(task, 1, true);
 }

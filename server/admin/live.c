@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "admin/outbox.h"
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -38,6 +39,7 @@ struct removed_contact {
 /* Of the first worker: what this reading has brought so far, by bare JID. */
 static struct hash *concerns;
 static bool has_passwords; /* there are some in the rows */
+static bool has_outgoing;  /* there are messages in the outbox */
 
 /* ---- gathering ---- */
 
@@ -126,6 +128,7 @@ static void change_gather(const struct change *change)
 	json_t *before = change->before == NULL ? NULL : json_loads(change->before, 0, NULL);
 	struct concern *concern;
 
+	has_outgoing |= text_equal(change->subject, "outbox");
 	/* A row that was given to another account concerns both. */
 	concern_get(member(before, "domain"), member(before, "username"));
 	concern = concern_get(change->domain, change->username);
@@ -161,6 +164,10 @@ static void changes_tell(void)
 		hash_remove(concerns, jid_text(concern->jid), strlen(jid_text(concern->jid)));
 		worker_post(home_of(concern->jid), &concern->mail, concern_arrived);
 	}
+	/* Behind those: a row may be for an account that has just been made. */
+	if (has_outgoing)
+		outbox_wake();
+	has_outgoing = false;
 }
 
 /* ---- from start to stop ---- */

@@ -12,6 +12,8 @@
 #define MOST_ROWS 100
 /* A page ends with the stanza that exceeds this, far below what a connection may have unsent. */
 #define PAGE_BYTES (256 * 1024)
+/* What was kept without a time was to be delivered at once; later than this it was not. */
+#define AT_ONCE_US (INT64_C(3) * 1000000)
 /* A client that takes longer for a page gets the next one all the same, when a message arrives. */
 #define PATIENCE_US (INT64_C(10) * 1000000)
 
@@ -168,9 +170,24 @@ static void flush_over(struct flush *flush)
 	flush_go_on(flush);
 }
 
-/* Sends one row, unless a session has it already or had it; returns its size. */
-static size_t row_send(struct flush *flush, struct session *session, int64_t id, const char *text)
+/* XEP-0203, for what did not say. */
+static void stanza_add_time(struct stanza *stanza, const struct account *account, int64_t kept_us)
 {
+	struct arena *arena;
+
+	if (time_now_us() - kept_us < AT_ONCE_US || stanza_child(stanza, NS_DELAY, "delay") != NULL)
+		return;
+	arena = arena_new(0);
+	stanza_add_delay(stanza, jid_domain(arena, account->jid), time_format(arena, kept_us));
+	arena_free(&arena);
+}
+
+/* Sends one row, unless a session has it already or had it; returns its size. */
+static size_t row_send(
+    struct flush *flush, struct session *session, const struct store_result *rows, size_t row)
+{
+	int64_t id = store_integer(rows, row, 0);
+	const char *text = store_text(rows, row, 1);
 	size_t bytes = strlen(text);
 	struct stanza *stanza;
 
@@ -187,6 +204,7 @@ static size_t row_send(struct flush *flush, struct session *session, int64_t id,
 	if (flush->outstanding == 0)
 		flush->first_id = id;
 	flush->outstanding++;
+	stanza_add_time(stanza, flush->account, store_integer(rows, row, 2));
 	delivery_kept(session, stanza, id);
 	stanza_unref(&stanza);
 	return bytes;
@@ -212,8 +230,7 @@ static bool page_send(struct flush *flush, const struct store_result *rows)
 		session = flush_session(flush);
 		if (session == NULL)
 			return false;
-		bytes +=
-		    row_send(flush, session, store_integer(rows, row, 0), store_text(rows, row, 1));
+		bytes += row_send(flush, session, rows, row);
 	}
 	flush->rows = rows_after(row);
 	return row == store_rows(rows) && row < asked;

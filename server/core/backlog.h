@@ -12,8 +12,8 @@
  * twice. While the database does not answer, what arrives waits a second and then goes its own way.
  *
  * A module names its source in its table (.backlog), says what is kept when an account is loaded
- * (backlog_wait), when a row is written (backlog_expect) and committed (backlog_add), and asks backlog_precedes() in its hook
- * of MESSAGE_ARRIVING. */
+ * (backlog_wait), when a row is written (backlog_expect) and committed (backlog_add), and asks
+ * backlog_precedes() in its hook of MESSAGE_ARRIVING. */
 #ifndef GODWIT_CORE_BACKLOG_H
 #define GODWIT_CORE_BACKLOG_H
 
@@ -33,8 +33,10 @@ struct module;
 
 /* How the rows of an account are read and deleted. */
 struct backlog_source {
-	/* Runs a statement whose columns are the number and the stanza, for at most `rows` rows
-	 * with numbers above `after`, in ascending order. */
+	/* Runs a statement whose columns are the number, the stanza, and when it was kept (in
+	 * microseconds since 1970), for at most `rows` rows with numbers above `after`, in
+	 * ascending order. A stanza that was kept without a time of its own (XEP-0203) gets that
+	 * one if it is old by then. */
 	void (*read)(
 	    struct account_key key, int64_t after, size_t rows, store_done *on_done, void *state);
 	/* DELETE ... WHERE domain = $1 AND username = $2 AND id IN (" BACKLOG_NUMBERS "), which may

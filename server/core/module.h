@@ -99,6 +99,9 @@ const char *task_domain(struct task *task);
  * keeps the message itself. */
 int64_t task_message_id(struct task *task);
 void task_set_message_id(struct task *task, int64_t id);
+/* The row of table outbox that a message comes from, or 0. Who keeps such a message (MESSAGE_UNDELIVERED)
+ * marks that row as sent by the same statement: the view outbox_moves of the schema does it. */
+int64_t task_outbox_id(const struct task *task);
 
 /* Keeps the task, and the sender's acknowledgement, until task_reply(), task_fail() or task_finish()
  * let go. Returns the task, to be the state of a continuation. */

@@ -34,6 +34,7 @@ struct task {
 	void (*ended)(void *state, enum rc rc);
 	void *state; /* of answer and ended */
 	int64_t message_id;
+	int64_t outbox_id; /* deposit.h; 0: it is from nowhere */
 	uint64_t arrival; /* its place among those for the account; 0: it has none yet */
 	enum rc rc;
 	unsigned holds;

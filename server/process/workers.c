@@ -6,6 +6,7 @@
 
 #include "admin/control.h"
 #include "admin/live.h"
+#include "admin/outbox.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "c2s/c2s.h"
@@ -39,6 +40,7 @@ static void order_listen(struct order *order)
 	if (worker_index(worker_current()) != 0)
 		return;
 	live_start();
+	outbox_start();
 	if (config->control != NULL &&
 	    !control_start(config->control, server.arena, &server.control_error))
 		return;
@@ -62,8 +64,10 @@ static struct address_limits address_limits_of(const struct config *config)
 static void worker_ended(struct worker *worker, void *state)
 {
 	(void)state;
-	if (worker_index(worker) == 0)
+	if (worker_index(worker) == 0) {
 		live_stop();
+		outbox_stop();
+	}
 	store_detach(server.store);
 	transport_abandon_all();
 	home_stop();
@@ -107,6 +111,8 @@ void workers_configure(struct config *config)
 static void order_count(struct order *order)
 {
 	order->count = c2s_count() + home_busy() + store_waiting();
+	if (worker_index(worker_current()) == 0)
+		order->count += outbox_busy();
 }
 
 size_t workers_busy(void)
@@ -121,6 +127,7 @@ static void order_close(struct order *order)
 	(void)order;
 	if (worker_index(worker_current()) != 0)
 		return;
+	outbox_close();
 	control_stop();
 	for (size_t i = 0; i < server.listening; i++)
 		listener_free(&server.listeners[i]);

@@ -121,6 +121,38 @@ class Day:
     def block_gone(self):
         self.until(lambda: self.blocked() == [], "no block")
 
+    def parcel_told(self):
+        self.b.expect("<message from='example.org'><body>Your parcel is here.</body></message>")
+
+    def lunch_asked(self):
+        self.b.expect("<message from='alice@example.org' type='chat' id='order-4711' xml:lang='de'>"
+                      "<subject>Lunch</subject><body>Wo bist du?</body></message>")
+
+    def order_told(self):
+        self.b.expect("<message from='example.org' type='chat'><body>Ready.</body>"
+                      "<order xmlns='urn:example:shop' number='4711'/></message>")
+
+    def all_told(self):
+        for client in (self.a, self.b):
+            client.expect("<message type='headline'><body>We restart at six.</body></message>")
+
+    def states_shown(self):
+        if not self.rows or {row[2] for row in self.rows} != {"sent"}:
+            raise Failure(f"the outbox: {self.rows}")
+        self.server.sql("INSERT INTO outbox (sender, recipient, body) VALUES "
+                        "('example.org', 'dave@example.org', 'Welcome')")
+        self.until(lambda: self.server.sql("SELECT recipient FROM outbox WHERE state = 'failed'"),
+                   "dave has no account")
+        self.dave = Account(self.server, "dave", "example.org")
+        self.server.insert_users([self.dave])
+
+    def tried_again(self):
+        self.online(self.dave, "desk").expect("<message><body>Welcome</body></message>")
+
+    def taken_back(self):
+        self.until(lambda: not self.server.sql("SELECT id FROM outbox WHERE state = 'waiting'"),
+                   "nothing waits")
+
     def log_shown(self):
         if not self.rows or "SCRAM" in str(self.rows) or "secret" in str(self.rows):
             raise Failure(f"the log: {self.rows}")
@@ -142,6 +174,13 @@ class Day:
         "DELETE FROM roster_items": parted,
         "INSERT INTO blocked_jids": block_made,
         "DELETE FROM blocked_jids": block_gone,
+        "INSERT INTO outbox (sender, recipient, body": parcel_told,
+        "INSERT INTO outbox (sender, recipient, type": lunch_asked,
+        "INSERT INTO outbox (sender, recipient, stanza": order_told,
+        "INSERT INTO outbox (sender, to_online": all_told,
+        "SELECT id, recipient, state": states_shown,
+        "UPDATE outbox SET state": tried_again,
+        "DELETE FROM outbox": taken_back,
         "SELECT changed_at": log_shown,
         "SELECT moment": log_shown,
     }
