@@ -6,7 +6,6 @@
 
 #define NS_INFO "http://jabber.org/protocol/disco#info"
 #define NS_ITEMS "http://jabber.org/protocol/disco#items"
-#define NS_CAPS "http://jabber.org/protocol/caps"
 #define NS_FORM "jabber:x:data"
 /* Names this software (XEP-0115 section 4). */
 #define CAPS_NODE "urn:godwit:server"

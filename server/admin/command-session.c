@@ -93,28 +93,13 @@ void command_session_list(struct command *command)
 /* All sessions of a bare JID, or the one of a full JID. */
 void command_session_kick(struct command *command)
 {
-	const char *resource = jid_resource(command->jid);
-	struct account *account = account_peek(command->jid);
-	struct session *session, *next;
-	int kicked = 0;
+	unsigned kicked = session_kick(command->jid, 0);
 
-	if (account != NULL)
-		account_ref(account);
-	for (session = account == NULL ? NULL : TAILQ_FIRST(&account->sessions); session != NULL;
-	     session = next) {
-		next = TAILQ_NEXT(session, sibling);
-		if (resource != NULL && !text_equal(resource, jid_resource(session->jid)))
-			continue;
-		session_end(session, SESSION_KICKED);
-		kicked++;
-	}
-	if (account != NULL)
-		account_unref(account);
 	if (kicked == 0)
 		command_fail(command, RC_ITEM_NOT_FOUND,
 		    "%s is not logged in; "
 		    "\"godwitctl session list\" shows who is",
 		    jid_text(command->jid));
 	else
-		command_succeed(command, json_pack("{s:i}", "kicked", kicked));
+		command_succeed(command, json_pack("{s:i}", "kicked", (int)kicked));
 }

@@ -16,6 +16,7 @@
 #include "core/config.h"
 #include "core/home.h"
 #include "core/module.h"
+#include "core/session.h"
 #include "core/subscription-removal.h"
 #include "core/subscription-state.h"
 #include "core/user-password.h"
@@ -28,6 +29,13 @@ struct concern {
 	struct arena *arena;
 	const struct jid *jid;
 	STAILQ_HEAD(removed_list, removed_contact) removed;
+	STAILQ_HEAD(thrown_out_list, thrown_out) thrown_out;
+	bool is_changed; /* not only its sessions */
+};
+
+struct thrown_out {
+	STAILQ_ENTRY(thrown_out) next;
+	int64_t session_id;
 };
 
 struct removed_contact {
@@ -61,7 +69,17 @@ static struct concern *concern_get(const char *domain, const char *username)
 	concern->arena = arena;
 	concern->jid = jid;
 	STAILQ_INIT(&concern->removed);
+	STAILQ_INIT(&concern->thrown_out);
 	hash_put(concerns, jid_text(jid), strlen(jid_text(jid)), concern);
+	return concern;
+}
+
+static struct concern *concern_of_account(const char *domain, const char *username)
+{
+	struct concern *concern = concern_get(domain, username);
+
+	if (concern != NULL)
+		concern->is_changed = true;
 	return concern;
 }
 
@@ -114,6 +132,19 @@ static void item_changed(struct concern *concern, const struct change *change, c
 		contact_removed(concern, before);
 }
 
+/* By its number: another session may have the same address by now. */
+static void session_removed(struct concern *concern, const json_t *before)
+{
+	int64_t id = json_integer_value(json_object_get(before, "id"));
+	struct thrown_out *thrown_out;
+
+	if (id == 0)
+		return;
+	thrown_out = arena_alloc_zero(concern->arena, sizeof *thrown_out);
+	thrown_out->session_id = id;
+	STAILQ_INSERT_TAIL(&concern->thrown_out, thrown_out, next);
+}
+
 /* What a table needs beyond having the account loaded again. */
 static const struct {
 	const char *subject;
@@ -129,9 +160,16 @@ static void change_gather(const struct change *change)
 	struct concern *concern;
 
 	has_outgoing |= text_equal(change->subject, "outbox");
+	if (text_equal(change->subject, "sessions")) {
+		concern = concern_get(change->domain, change->username);
+		if (concern != NULL)
+			session_removed(concern, before);
+		json_decref(before);
+		return;
+	}
 	/* A row that was given to another account concerns both. */
-	concern_get(member(before, "domain"), member(before, "username"));
-	concern = concern_get(change->domain, change->username);
+	concern_of_account(member(before, "domain"), member(before, "username"));
+	concern = concern_of_account(change->domain, change->username);
 	for (size_t i = 0; concern != NULL && i < COUNT_OF(subjects); i++)
 		if (text_equal(change->subject, subjects[i].subject))
 			subjects[i].changed(concern, change, before);
@@ -145,8 +183,12 @@ static void concern_arrived(struct mail *mail)
 {
 	struct concern *concern = CONTAINER_OF(mail, struct concern, mail);
 	struct removed_contact *removed;
+	struct thrown_out *thrown_out;
 
-	account_changed(concern->jid);
+	STAILQ_FOREACH (thrown_out, &concern->thrown_out, next)
+		session_kick(concern->jid, thrown_out->session_id);
+	if (concern->is_changed)
+		account_changed(concern->jid);
 	STAILQ_FOREACH (removed, &concern->removed, next)
 		subscription_removed(concern->jid, removed->jid, removed->state);
 	arena_free(&concern->arena);

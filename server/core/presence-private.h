@@ -9,6 +9,8 @@ struct jid;
 struct session;
 struct stanza;
 
+/* The program that sends it, as it says (XEP-0115); NULL for none, and for no presence. */
+const char *presence_client(const struct stanza *presence);
 /* Whether a module hides the account from this contact (a block list). */
 bool presence_is_hidden(const struct account *account, const struct jid *contact);
 /* Sends a presence to one address, as it would have been sent there. */

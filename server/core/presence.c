@@ -117,6 +117,21 @@ static void tell_modules(struct session *session, bool initial)
 		backlogs_session_reachable(session);
 }
 
+const char *presence_client(const struct stanza *presence)
+{
+	const struct element *caps = presence == NULL ? NULL : stanza_child(presence, NS_CAPS, "c");
+
+	return caps == NULL ? NULL : element_attribute(caps, "node");
+}
+
+/* Whether those who look from outside see another session. */
+static bool presence_is_news(
+    const struct session *session, const struct stanza *presence, int8_t priority)
+{
+	return session->presence == NULL || session->priority != priority ||
+	       !text_equal(presence_client(session->presence), presence_client(presence));
+}
+
 static void presence_available(
     struct session *session, const struct stanza *presence, struct receipt *receipt)
 {
@@ -127,6 +142,8 @@ static void presence_available(
 		refuse(session, presence, RC_BAD_REQUEST);
 		return;
 	}
+	if (presence_is_news(session, presence, priority))
+		session_tell_changed(session);
 	stanza_unref(&session->presence);
 	session->presence = stanza_compact(presence);
 	session->priority = priority;
@@ -152,6 +169,7 @@ static void presence_unavailable(
 	session->priority = 0;
 	session->reached = false;
 	if (was_available) {
+		session_tell_changed(session);
 		send_to_contacts(session->account, presence, receipt, SUBSCRIPTION_FROM);
 		send_to_own(session->account, presence);
 	}

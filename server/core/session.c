@@ -10,15 +10,29 @@
 #include "core/config.h"
 #include "core/home.h"
 #include "core/hooks.h"
+#include "core/presence-private.h"
 #include "core/presence.h"
 #include "core/receipt.h"
 #include "core/router.h"
 #include "core/subscription.h"
 #include "core/task.h"
+#include "loop/worker.h"
 
 #define RESOURCE_RANDOM_BYTES 12
 
 static _Thread_local size_t sessions;
+static _Thread_local const struct session_watcher *watcher;
+
+void sessions_watch(const struct session_watcher *new_watcher)
+{
+	watcher = new_watcher;
+}
+
+void session_tell_changed(struct session *session)
+{
+	if (watcher != NULL)
+		watcher->changed(session);
+}
 
 size_t sessions_count(void)
 {
@@ -32,6 +46,11 @@ static const char *resource_make(struct arena *arena)
 
 	crypto_random(random, sizeof random);
 	return hex_encode(arena, random, sizeof random);
+}
+
+static uint32_t now_s(void)
+{
+	return (uint32_t)(worker_now_ms() / 1000);
 }
 
 static enum rc session_refusal(const struct account *account, const struct session *replaced)
@@ -70,9 +89,12 @@ enum rc session_new(struct account *account, const char *resource,
 	session->state = state;
 	session->log = log;
 	session->since_us = time_now_us();
+	session->id = home_next_id();
+	session->active_s = now_s();
 	account_add_session(account, session);
 	sessions++;
 	arena_free(&arena);
+	session_tell_changed(session);
 	*session_out = session;
 	return RC_OK;
 }
@@ -87,6 +109,8 @@ void session_leave(struct session *session)
 			(*module)->session_ended(session);
 	backlogs_session_ended(session);
 	session->left = true;
+	if (watcher != NULL)
+		watcher->ended(session);
 	account_drop_session(session->account, session);
 }
 
@@ -131,6 +155,28 @@ void session_end(struct session *session, enum session_end end)
 	session->blocks = true;
 	account_block(session->account);
 	session->events->end(session->state, end);
+}
+
+unsigned session_kick(const struct jid *jid, int64_t id)
+{
+	const char *resource = jid_resource(jid);
+	struct account *account = account_peek(jid);
+	struct session *session, *next;
+	unsigned kicked = 0;
+
+	if (account == NULL)
+		return 0;
+	account_ref(account);
+	for (session = TAILQ_FIRST(&account->sessions); session != NULL; session = next) {
+		next = TAILQ_NEXT(session, sibling);
+		if ((resource != NULL && !text_equal(resource, jid_resource(session->jid))) ||
+		    (id != 0 && id != session->id))
+			continue;
+		session_end(session, SESSION_KICKED);
+		kicked++;
+	}
+	account_unref(account);
+	return kicked;
 }
 
 /* ---- what it sends ---- */
@@ -197,6 +243,9 @@ void session_receive(struct session *session, struct stanza *stanza, struct rece
 {
 	struct task *task = task_new(stanza, session->account, receipt);
 
+	session->active_s = now_s();
+	if (!session->is_listed && watcher != NULL)
+		watcher->active(session);
 	task_run(task, hooks_for(stanza, FROM_ACCOUNT, true), session_sent);
 }
 
@@ -240,6 +289,11 @@ bool session_is_available(const struct session *session)
 int session_priority(const struct session *session)
 {
 	return session->priority;
+}
+
+const char *session_client(const struct session *session)
+{
+	return presence_client(session->presence);
 }
 
 const struct stanza *session_presence(const struct session *session)

@@ -38,6 +38,15 @@ struct session_events {
 	const char *(*tls)(void *state);
 };
 
+/* Who keeps a list of those who are logged in, of this worker. */
+struct session_watcher {
+	/* It is new, or another: available or not, its priority, its client. */
+	void (*changed)(struct session *session);
+	/* It has sent something, and is not on a list of the watcher's. */
+	void (*active)(struct session *session);
+	void (*ended)(struct session *session);
+};
+
 struct session {
 	TAILQ_ENTRY(session) sibling;
 	struct account *account; /* referenced */
@@ -49,12 +58,18 @@ struct session {
 	struct hash
 	    *directed; /* JIDs (struct jid *) that got directed presence; made when needed */
 	int64_t since_us;
+	int64_t id; /* unlike that of any other, as home_next_id() */
 	uint32_t flags;
 	int8_t priority;
 	bool wants_roster;
 	bool reached; /* session_reachable was called */
 	bool left;    /* session_leave() was called */
 	bool blocks;  /* the account, until what it had in hand is given back */
+	/* The watcher's: what it knows of the session, and its place on a list. */
+	uint8_t known;
+	bool is_listed;
+	uint32_t active_s; /* when it last sent something, by worker_now_ms() */
+	LIST_ENTRY(session) listed;
 };
 
 /* Makes a session of a loaded account. `resource` prepared, or NULL: made by us. A session of the
@@ -75,6 +90,16 @@ void session_free(struct session **session);
  * has made it with `from`. */
 void session_receive(struct session *session, struct stanza *stanza, struct receipt *receipt);
 void session_end(struct session *session, enum session_end end);
+/* Throws out (SESSION_KICKED) the session of a full JID, or all of a bare one, which lives here;
+ * `id` other than 0: only that one. Returns how many there were. */
+unsigned session_kick(const struct jid *jid, int64_t id);
+/* The program that the client says it is (XEP-0115, `node`); NULL: it does not say. Lent until its
+ * next presence. */
+const char *session_client(const struct session *session);
+/* On each worker: tells it from now on; NULL: nobody. Lent. */
+void sessions_watch(const struct session_watcher *watcher);
+/* Called by presence.c. */
+void session_tell_changed(struct session *session);
 /* Sessions on this worker that are not freed yet. */
 size_t sessions_count(void);
 /* Sends with a delivery, see delivery.h. */

@@ -7,6 +7,7 @@
 #include "admin/control.h"
 #include "admin/live.h"
 #include "admin/outbox.h"
+#include "admin/session-rows.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "c2s/c2s.h"
@@ -30,6 +31,7 @@ static void order_start(struct order *order)
 {
 	store_attach(server.store);
 	home_start(order->config);
+	session_rows_start();
 	c2s_configure();
 }
 
@@ -68,6 +70,7 @@ static void worker_ended(struct worker *worker, void *state)
 		live_stop();
 		outbox_stop();
 	}
+	session_rows_stop();
 	store_detach(server.store);
 	transport_abandon_all();
 	home_stop();

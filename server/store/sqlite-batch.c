@@ -1,7 +1,8 @@
 /* sqlite-batch.c - one transaction for all writes that have gathered, of all workers.
  * The disk is waited for once for all of them. A statement that fails takes back only itself; a
  * transaction that fails fails all writes in it. Reads before the first write need no transaction;
- * those behind it are in it, so that they see what was asked before them. */
+ * those behind it are in it, so that they see what was asked before them. If nothing in it has to
+ * outlive a power cut, the disk is not waited for; the next commit that waits brings it there. */
 #include "base/mem.h"
 #include "store/sqlite.h"
 
@@ -33,6 +34,28 @@ static bool transaction_step(sqlite3_stmt *statement)
 	return code == SQLITE_DONE;
 }
 
+/* Whether all that is written from here on need not be durable. */
+static bool batch_is_fleeting(const struct batch *batch, size_t index)
+{
+	for (size_t i = index; i < batch->count; i++)
+		if (!slot_is_read(batch->requests[i]->slot) &&
+		    !batch->requests[i]->statement->is_fleeting)
+			return false;
+	return true;
+}
+
+/* Between transactions only. In WAL mode a commit is whole or absent after a power cut, either way.
+ */
+static void transaction_set_hasty(struct sqlite_store *sqlite, bool is_hasty)
+{
+	if (sqlite->is_hasty == is_hasty)
+		return;
+	sqlite3_exec(sqlite->db,
+	    is_hasty ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", NULL, NULL,
+	    NULL);
+	sqlite->is_hasty = is_hasty;
+}
+
 /* With the mark that tells the triggers of the log whose it is. */
 static bool transaction_begin(const struct sqlite_store *sqlite)
 {
@@ -51,6 +74,7 @@ static bool batch_begin(struct batch *batch, size_t index)
 
 	if (batch->open)
 		return true;
+	transaction_set_hasty(batch->sqlite, batch_is_fleeting(batch, index));
 	if (batch->refusal == RC_OK && transaction_begin(batch->sqlite)) {
 		batch->open = true;
 		batch->first = index;

@@ -79,6 +79,11 @@ sqlite3_stmt *sqlite_prepare(sqlite3 *db, const char *sql)
 	return prepared;
 }
 
+static const char *statement_sqlite(const struct statement *statement)
+{
+	return statement->sqlite != NULL ? statement->sqlite : statement->sql;
+}
+
 /* The prepared form of a statement, made on first use. */
 static sqlite3_stmt *statement_prepared(struct sqlite_store *sqlite, const struct request *request)
 {
@@ -92,7 +97,8 @@ static sqlite3_stmt *statement_prepared(struct sqlite_store *sqlite, const struc
 		sqlite->prepared_count = count;
 	}
 	if (sqlite->prepared[number] == NULL)
-		sqlite->prepared[number] = sqlite_prepare(sqlite->db, request->statement->sql);
+		sqlite->prepared[number] =
+		    sqlite_prepare(sqlite->db, statement_sqlite(request->statement));
 	return sqlite->prepared[number];
 }
 

@@ -19,6 +19,7 @@ struct sqlite_store {
 	sqlite3_stmt **prepared; /* by number */
 	unsigned prepared_count;
 	sqlite3_stmt *begin, *mark, *unmark, *commit, *rollback;
+	bool is_hasty; /* a commit does not wait for the disk */
 	struct sqlite_parcels arrived;
 	struct later work;
 	struct sqlite_watch *watch; /* for the one worker that follows; NULL: none does */

@@ -9,7 +9,8 @@
  * SQL is written once for both: $1 parameters, TEXT, BIGINT (times in us) and bytea/blob, ON
  * CONFLICT, RETURNING; keywords in capitals. A BOOLEAN takes and gives 1 and 0. Because a batch
  * whose commit is unknown is run again, a statement must be repeatable: every INSERT has a key made
- * by us and ON CONFLICT. */
+ * by us and ON CONFLICT. Where one text cannot serve both (a list of rows in one parameter), a
+ * statement has two. */
 #ifndef GODWIT_STORE_STORE_H
 #define GODWIT_STORE_STORE_H
 
@@ -35,9 +36,14 @@ struct statement_slot {
 struct statement {
 	const char *sql;
 	struct statement_slot *slot;
+	const char *sqlite; /* for SQLite; NULL: the same. Both read, or both write */
+	bool is_fleeting;   /* what it writes need not outlive a power cut */
 };
 /* clang-format off */
 #define STATEMENT(text) { .sql = (text), .slot = &(struct statement_slot){ 0 } }
+#define STATEMENT_FLEETING(text, sqlite_text) \
+	{ .sql = (text), .slot = &(struct statement_slot){ 0 }, .sqlite = (sqlite_text), \
+		.is_fleeting = true }
 /* clang-format on */
 
 /* Names whose row it is: stands for the two parameters (domain, username). Lent. */

@@ -20,6 +20,7 @@
 #define NS_SM2 "urn:xmpp:sm:2"
 #define NS_LIMITS "urn:xmpp:stream-limits:0"
 #define NS_DELAY "urn:xmpp:delay"
+#define NS_CAPS "http://jabber.org/protocol/caps"
 #define NS_REGISTER "jabber:iq:register"
 #define NS_REGISTER_FEATURE "http://jabber.org/features/iq-register"
 

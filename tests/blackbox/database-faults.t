@@ -186,6 +186,21 @@ if POSTGRESQL:
                 ("stop", "start", 5), ("stop", "start", 40), ("pause", "continue", 30))))
 
 
+if POSTGRESQL:
+    @test("the table of sessions, which a crash of PostgreSQL empties, is whole again a minute later",
+          timeout=150)
+    def _(server, romeo, juliet, nurse):
+        online = [account.login("here") for account in (romeo, juliet, nurse)]
+        count = lambda: server.sql("SELECT count(*) FROM sessions")
+        carry_until(online, lambda: count() == [("3",)], lambda: f"three rows: {count()}")
+        server.database.disconnect()
+        CLUSTER.do("kill")
+        CLUSTER.do("start")
+        if count() == [("3",)]:
+            raise Failure("the table was not emptied")
+        carry_until(online, lambda: count() == [("3",)], lambda: f"three rows: {count()}", 75)
+
+
 def stop_without(down):
     """An orderly stop is one also without the database (R5)."""
     with Server(limits=LIMITS, settings=ROOMY) as server:

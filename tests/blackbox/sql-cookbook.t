@@ -121,6 +121,22 @@ class Day:
     def block_gone(self):
         self.until(lambda: self.blocked() == [], "no block")
 
+    def sessions_shown(self):
+        self.until(lambda: [row[:2] for row in self.again()] == [("alice", "desk"), ("bob", "phone")],
+                   "the two who are logged in")
+
+    def clients_shown(self):
+        self.until(lambda: self.again() == [(None, "2")], "two without a client")
+
+    def session_ended(self):
+        self.a.expect_stream_error("policy-violation")
+        self.b.sync()
+        self.a = self.online(self.alice, "desk")
+
+    def nobody_ended(self):
+        self.a.sync()
+        self.b.sync()
+
     def parcel_told(self):
         self.b.expect("<message from='example.org'><body>Your parcel is here.</body></message>")
 
@@ -174,6 +190,10 @@ class Day:
         "DELETE FROM roster_items": parted,
         "INSERT INTO blocked_jids": block_made,
         "DELETE FROM blocked_jids": block_gone,
+        "SELECT username, resource": sessions_shown,
+        "SELECT client": clients_shown,
+        "DELETE FROM sessions WHERE domain": session_ended,
+        "DELETE FROM sessions WHERE address": nobody_ended,
         "INSERT INTO outbox (sender, recipient, body": parcel_told,
         "INSERT INTO outbox (sender, recipient, type": lunch_asked,
         "INSERT INTO outbox (sender, recipient, stanza": order_told,
@@ -188,7 +208,8 @@ class Day:
     def run(self, statement):
         for start in sorted(self.effects, key=len, reverse=True):
             if statement.startswith(start):
-                self.rows = self.server.sql(statement)
+                self.again = lambda: self.server.sql(statement)
+                self.rows = self.again()
                 self.effects[start](self)
                 return
         raise Failure(f"nobody knows what this must do: {statement}")
