@@ -161,7 +161,10 @@ def say(text):
 
 
 def commit():
-    """What is measured, as git calls it."""
-    done = subprocess.run(["git", "-C", SOURCE, "describe", "--always", "--dirty"], text=True,
-                          capture_output=True, check=False)
+    """What is measured, as git calls it; without git, or outside of a clone, nobody knows."""
+    try:
+        done = subprocess.run(["git", "-C", SOURCE, "describe", "--always", "--dirty"], text=True,
+                              capture_output=True, check=False)
+    except FileNotFoundError:
+        return "unknown"
     return done.stdout.strip() or "unknown"
