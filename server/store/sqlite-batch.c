@@ -12,10 +12,11 @@ struct batch {
 	size_t count;
 	size_t first; /* the write that opened the transaction */
 	bool open;
-	/* Why no transaction could be opened, usually that another process keeps us out: no write
-	 * of this batch tries again. */
+	/* Why no transaction could be opened: no write of this batch tries again. */
 	enum rc refusal;
 	char *refusal_message;
+	bool is_locked; /* since another process keeps us out: writes may wait */
+	struct sqlite_waiting waiting;
 };
 
 static void answer_set(struct request *request, struct sqlite_answer *answer)
@@ -56,10 +57,16 @@ static void transaction_set_hasty(struct sqlite_store *sqlite, bool is_hasty)
 	sqlite->is_hasty = is_hasty;
 }
 
-/* With the mark that tells the triggers of the log whose it is. */
+/* With the mark that tells the triggers of the log whose it is. Waits for nobody: reads go on
+ * meanwhile. */
 static bool transaction_begin(const struct sqlite_store *sqlite)
 {
-	return transaction_step(sqlite->begin) && transaction_step(sqlite->mark);
+	bool begun;
+
+	sqlite3_busy_timeout(sqlite->db, 0);
+	begun = transaction_step(sqlite->begin) && transaction_step(sqlite->mark);
+	sqlite3_busy_timeout(sqlite->db, SQLITE_WAIT_MS);
+	return begun;
 }
 
 static bool transaction_commit(const struct sqlite_store *sqlite)
@@ -67,27 +74,38 @@ static bool transaction_commit(const struct sqlite_store *sqlite)
 	return transaction_step(sqlite->unmark) && transaction_step(sqlite->commit);
 }
 
-/* Opens the transaction unless it is open; otherwise answers the write with the reason. */
-static bool batch_begin(struct batch *batch, size_t index)
+static void batch_refused(struct batch *batch)
 {
 	sqlite3 *db = batch->sqlite->db;
 
+	batch->refusal = sqlite_rc(sqlite3_extended_errcode(db));
+	batch->refusal_message = mem_strdup(sqlite3_errmsg(db));
+	batch->is_locked = (sqlite3_extended_errcode(db) & 0xff) == SQLITE_BUSY;
+	if (!sqlite3_get_autocommit(db))
+		transaction_step(batch->sqlite->rollback);
+}
+
+/* Opens the transaction unless it is open; otherwise lets the write wait or answers it with the
+ * reason. */
+static bool batch_begin(struct batch *batch, size_t index)
+{
+	struct request *request = batch->requests[index];
+
 	if (batch->open)
 		return true;
-	transaction_set_hasty(batch->sqlite, batch_is_fleeting(batch, index));
-	if (batch->refusal == RC_OK && transaction_begin(batch->sqlite)) {
-		batch->open = true;
-		batch->first = index;
-		return true;
-	}
 	if (batch->refusal == RC_OK) {
-		batch->refusal = sqlite_rc(sqlite3_extended_errcode(db));
-		batch->refusal_message = mem_strdup(sqlite3_errmsg(db));
-		if (!sqlite3_get_autocommit(db))
-			transaction_step(batch->sqlite->rollback);
+		transaction_set_hasty(batch->sqlite, batch_is_fleeting(batch, index));
+		if (transaction_begin(batch->sqlite)) {
+			batch->open = true;
+			batch->first = index;
+			return true;
+		}
+		batch_refused(batch);
 	}
-	answer_set(
-	    batch->requests[index], sqlite_answer_failed(batch->refusal, batch->refusal_message));
+	if (batch->is_locked && !sqlite_has_waited(batch->sqlite, request))
+		sqlite_wait(&batch->waiting, request);
+	else
+		answer_set(request, sqlite_answer_failed(batch->refusal, batch->refusal_message));
 	return false;
 }
 
@@ -122,13 +140,15 @@ static void batch_commit(struct batch *batch)
 	mem_free(message);
 }
 
-void sqlite_batch_run(struct sqlite_store *sqlite, struct request **requests, size_t count)
+bool sqlite_batch_run(struct sqlite_store *sqlite, struct request **requests, size_t count)
 {
 	struct batch batch = { .sqlite = sqlite, .requests = requests, .count = count };
 
 	for (size_t i = 0; i < count; i++) {
 		const struct store_result *result;
 
+		if (sqlite_has_to_wait(&batch.waiting, requests[i]))
+			continue;
 		if (!slot_is_read(requests[i]->slot) && !batch_begin(&batch, i))
 			continue;
 		answer_set(requests[i], sqlite_statement_run(sqlite, requests[i]));
@@ -140,4 +160,5 @@ void sqlite_batch_run(struct sqlite_store *sqlite, struct request **requests, si
 	if (batch.open)
 		batch_commit(&batch);
 	mem_free(batch.refusal_message);
+	return sqlite_waiting_free(&batch.waiting);
 }

@@ -8,10 +8,8 @@
 #include "base/mem.h"
 #include "store/sqlite.h"
 
-/* How long to wait for another process: at start for its whole migration, later for its
- * transaction. */
+/* How long to wait for another process at start: for its whole migration. */
 #define START_WAIT_MS 10000
-#define WAIT_MS 2000
 
 struct file {
 	sqlite3 *db;
@@ -157,7 +155,7 @@ static bool file_prepare(struct file *file, const char *schema_dir, bool migrate
 		"use", error_out) ||
 	    !schema_update(&access, schema_dir, migrate, file->arena, schema_out, error_out))
 		return false;
-	sqlite3_busy_timeout(file->db, WAIT_MS);
+	sqlite3_busy_timeout(file->db, SQLITE_WAIT_MS);
 	return file_run(file, "PRAGMA foreign_keys = ON", "use", error_out);
 }
 

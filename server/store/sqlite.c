@@ -7,7 +7,11 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "loop/timer.h"
 #include "store/sqlite.h"
+
+/* Between two attempts to write while another process does. */
+#define RETRY_MS 20
 
 /* What one worker asked in one round. */
 struct sqlite_parcel {
@@ -22,6 +26,7 @@ struct sqlite_connection {
 	struct connection base;
 	struct sqlite_parcel *parcel; /* being filled; NULL: nothing was asked in this round */
 	struct later send;
+	struct mail give_up;
 };
 
 /* --- on the thread --- */
@@ -59,19 +64,91 @@ static void parcel_returned(struct mail *mail)
 	mem_free(parcel);
 }
 
+static struct sqlite_parcel *parcel_new(struct sqlite_connection *connection)
+{
+	struct sqlite_parcel *parcel = mem_alloc_zero(sizeof(*parcel));
+
+	parcel->connection = connection;
+	STAILQ_INIT(&parcel->requests);
+	return parcel;
+}
+
+static void parcel_add(struct sqlite_parcel *parcel, struct request *request)
+{
+	STAILQ_INSERT_TAIL(&parcel->requests, request, link);
+	parcel->count++;
+}
+
+/* Takes those without an answer out of the parcel; NULL if there are none. */
+static struct sqlite_parcel *parcel_split(struct sqlite_parcel *parcel)
+{
+	struct sqlite_parcel *rest = parcel_new(parcel->connection);
+	struct request_list all = STAILQ_HEAD_INITIALIZER(all);
+	struct request *request;
+
+	STAILQ_CONCAT(&all, &parcel->requests);
+	parcel->count = 0;
+	while ((request = STAILQ_FIRST(&all)) != NULL) {
+		STAILQ_REMOVE_HEAD(&all, link);
+		parcel_add(request->answer == NULL ? rest : parcel, request);
+	}
+	if (rest->count > 0)
+		return rest;
+	mem_free(rest);
+	return NULL;
+}
+
+/* Leaves in `arrived` what has to wait. */
+static void parcels_split(struct sqlite_parcels *parcels, struct sqlite_parcels *arrived)
+{
+	struct sqlite_parcel *parcel, *rest;
+
+	STAILQ_FOREACH (parcel, parcels, link) {
+		rest = parcel_split(parcel);
+		if (rest != NULL)
+			STAILQ_INSERT_TAIL(arrived, rest, link);
+	}
+}
+
+static void parcels_work(struct later *later);
+
+static void retry_due(void *state)
+{
+	struct sqlite_store *sqlite = state;
+
+	worker_later(&sqlite->work, parcels_work);
+}
+
+/* The thread has a timer only while somebody waits for another process. */
+static void retry_later(struct sqlite_store *sqlite)
+{
+	if (STAILQ_EMPTY(&sqlite->arrived)) {
+		timer_free(&sqlite->retry);
+		return;
+	}
+	if (sqlite->retry == NULL)
+		sqlite->retry = timer_new(retry_due, sqlite);
+	timer_set(sqlite->retry, RETRY_MS);
+}
+
 static void parcels_work(struct later *later)
 {
 	struct sqlite_store *sqlite = CONTAINER_OF(later, struct sqlite_store, work);
+	struct sqlite_parcels parcels = STAILQ_HEAD_INITIALIZER(parcels);
 	struct sqlite_parcel *parcel;
 	size_t count;
 	struct request **requests = parcels_flatten(&sqlite->arrived, &count);
+	bool some_wait = sqlite_batch_run(sqlite, requests, count);
 
-	sqlite_batch_run(sqlite, requests, count);
 	mem_free(requests);
-	while ((parcel = STAILQ_FIRST(&sqlite->arrived)) != NULL) {
-		STAILQ_REMOVE_HEAD(&sqlite->arrived, link);
+	STAILQ_CONCAT(&parcels, &sqlite->arrived);
+	if (some_wait)
+		parcels_split(&parcels, &sqlite->arrived);
+	while ((parcel = STAILQ_FIRST(&parcels)) != NULL) {
+		STAILQ_REMOVE_HEAD(&parcels, link);
 		worker_post(parcel->connection->base.worker, &parcel->mail, parcel_returned);
 	}
+	retry_later(sqlite);
 }
 
 static void parcel_arrived(struct mail *mail)
@@ -100,13 +177,28 @@ static void sqlite_run(struct connection *base, struct request *request)
 	struct sqlite_connection *connection = (struct sqlite_connection *)base;
 
 	if (connection->parcel == NULL) {
-		connection->parcel = mem_alloc_zero(sizeof(*connection->parcel));
-		connection->parcel->connection = connection;
-		STAILQ_INIT(&connection->parcel->requests);
+		connection->parcel = parcel_new(connection);
 		worker_later(&connection->send, parcel_send);
 	}
-	STAILQ_INSERT_TAIL(&connection->parcel->requests, request, link);
-	connection->parcel->count++;
+	parcel_add(connection->parcel, request);
+}
+
+static void given_up(struct mail *mail)
+{
+	struct sqlite_connection *connection =
+	    CONTAINER_OF(mail, struct sqlite_connection, give_up);
+	struct sqlite_store *sqlite = (struct sqlite_store *)connection->base.store;
+
+	sqlite->giving_up = true;
+	worker_later(&sqlite->work, parcels_work);
+}
+
+static void sqlite_give_up(struct connection *base)
+{
+	struct sqlite_connection *connection = (struct sqlite_connection *)base;
+	const struct sqlite_store *sqlite = (const struct sqlite_store *)base->store;
+
+	worker_post(sqlite->thread, &connection->give_up, given_up);
 }
 
 static struct connection *sqlite_attach(struct store *store)
@@ -127,7 +219,7 @@ static void goodbye_say(struct mail *mail)
 	sem_post(&CONTAINER_OF(mail, struct goodbye, mail)->said);
 }
 
-/* The thread answers everything in bounded time: it waits at most two seconds for another process.
+/* The thread answers everything in bounded time, for it does not wait for ever for another process.
  * Having the last answer is not enough, for the thread may still be about to wake us for it. */
 static void sqlite_detach(struct connection *connection)
 {
@@ -183,6 +275,7 @@ static const struct change_log sqlite_change_log = { "0", NULL, &goal_select, &p
 static const struct driver sqlite_driver = {
 	.attach = sqlite_attach,
 	.run = sqlite_run,
+	.give_up = sqlite_give_up,
 	.detach = sqlite_detach,
 	.close = sqlite_close,
 	.is_up = sqlite_is_up,

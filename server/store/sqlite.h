@@ -6,6 +6,9 @@
 
 #include "store/driver.h"
 
+/* How long SQLite waits for another process by itself, where that may take but a moment. */
+#define SQLITE_WAIT_MS 2000
+
 struct sqlite_answer;
 struct sqlite_parcel;
 struct sqlite_watch;
@@ -19,9 +22,11 @@ struct sqlite_store {
 	sqlite3_stmt **prepared; /* by number */
 	unsigned prepared_count;
 	sqlite3_stmt *begin, *mark, *unmark, *commit, *rollback;
-	bool is_hasty; /* a commit does not wait for the disk */
-	struct sqlite_parcels arrived;
+	bool is_hasty;                 /* a commit does not wait for the disk */
+	struct sqlite_parcels arrived; /* those that wait for a lock first */
 	struct later work;
+	struct timer *retry;        /* NULL: nobody waits for a lock */
+	bool giving_up;             /* nobody shall */
 	struct sqlite_watch *watch; /* for the one worker that follows; NULL: none does */
 };
 
@@ -52,7 +57,21 @@ void sqlite_answer_free(struct sqlite_answer **answer);
 void sqlite_watch(struct connection *connection);
 void sqlite_watch_end(struct connection *connection);
 
-/* Runs what has gathered: all writes in one transaction. Each request has its answer afterwards. */
-void sqlite_batch_run(struct sqlite_store *sqlite, struct request **requests, size_t count);
+/* Runs what has gathered: all writes in one transaction. Each request has its answer afterwards,
+ * but for those that have to wait since another process is writing: true if there are any. */
+bool sqlite_batch_run(struct sqlite_store *sqlite, struct request **requests, size_t count);
+
+/* Those of a batch that wait for another process (sqlite-locked.c); all zero: nobody. */
+struct sqlite_waiting {
+	struct arena *arena;
+	struct hash *accounts;
+};
+/* Lets it wait; what is asked for its account from now on has to wait, too. */
+void sqlite_wait(struct sqlite_waiting *waiting, const struct request *request);
+bool sqlite_has_to_wait(const struct sqlite_waiting *waiting, const struct request *request);
+/* Whether it has waited long enough to be refused. */
+bool sqlite_has_waited(const struct sqlite_store *sqlite, const struct request *request);
+/* Returns whether anybody waits. */
+bool sqlite_waiting_free(struct sqlite_waiting *waiting);
 
 #endif

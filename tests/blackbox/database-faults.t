@@ -267,6 +267,28 @@ class Locksmith:
             self.database.run("ROLLBACK")
 
 
+@test("DESIGN, Storage: while an administrator is in the midst of a transaction people log in; what is written waits",
+      timeout=60)
+def _():
+    with Server(workers=1, limits=LIMITS) as server:
+        locked, romeo, *newcomers = (server.account(name) for name in ("locked", "romeo", "one", "two", "three"))
+        r = romeo.login(presence=True)
+        locksmith = Locksmith(server, locked.username)
+        try:
+            identifier = r.message(locked.jid, "wait")
+            logins = []
+            for account in newcomers:
+                began = time.monotonic()
+                account.login(presence=True).roster()
+                logins.append(time.monotonic() - began)
+            say(f"logins: slowest {max(logins) * 1000:.0f} ms")
+            r.expect_nothing("<message type='error'/>")
+        finally:
+            locksmith.let_go()
+        client = locked.login(presence=True)
+        client.expect(f"<message id='{identifier}'/>", timeout=20)
+
+
 @test("DESIGN, Storage: an administrator's lock on one account for 5 s", timeout=60)
 def _():
     with Server(workers=1, limits=LIMITS, settings=ROOMY) as server:
@@ -310,10 +332,8 @@ def _(server, romeo, juliet, nurse):
         j.expect(f"<message from='{n.jid}' id='held'/>", timeout=4)
     finally:
         locksmith.let_go()
-    # SQLite's writer does not wait for a lock as long as this may have taken.
-    if POSTGRESQL:
-        j.expect_push(romeo.jid, subscription="to")
-        j.expect(f"<presence from='{r.jid}' type='{ABSENT}'/>")
+    j.expect_push(romeo.jid, subscription="to")
+    j.expect(f"<presence from='{r.jid}' type='{ABSENT}'/>")
 
 
 # -- no room --
