@@ -229,8 +229,7 @@ static void caps_forms(struct arena *arena, struct text *out, const struct eleme
 	caps_write(out, &forms, '<');
 }
 
-/* Takes five microseconds or so, nothing beside the rest of a login: not worth a cache. */
-static const char *caps_version(struct arena *arena, const char *domain)
+static const char *caps_compute(struct arena *arena, const char *domain)
 {
 	const struct element *query = domain_info(NULL, arena, domain);
 	unsigned char digest[DIGEST_MAX_BYTES];
@@ -242,6 +241,26 @@ static const char *caps_version(struct arena *arena, const char *domain)
 	crypto_hash(DIGEST_SHA1, text.at, text.length, digest);
 	text_free(&text);
 	return base64_encode(arena, digest, digest_bytes(DIGEST_SHA1));
+}
+
+/* Every login is told it; most servers serve one domain. */
+static const char *caps_version(struct arena *arena, const char *domain)
+{
+	static _Thread_local struct {
+		char domain[256], version[64];
+		unsigned reloads;
+	} known;
+	const char *version;
+
+	if (strcmp(known.domain, domain) == 0 && known.reloads == server_reloads())
+		return known.version;
+	version = caps_compute(arena, domain);
+	if (strlen(domain) < sizeof known.domain && strlen(version) < sizeof known.version) {
+		strcpy(known.domain, domain);
+		strcpy(known.version, version);
+		known.reloads = server_reloads();
+	}
+	return version;
 }
 
 /* XEP-0115 section 6.3. */

@@ -34,6 +34,12 @@ static const struct {
 	[DIGEST_SHA256] = { "SHA256", 32 },
 };
 
+/* Random bytes of one thread that nobody has had yet. The server does not fork. */
+static _Thread_local struct {
+	unsigned char bytes[256];
+	size_t left;
+} random_pool;
+
 static EVP_MD *fetched[DIGEST_COUNT];
 static pthread_key_t contexts_key;
 static _Thread_local struct contexts *contexts_here;
@@ -209,7 +215,7 @@ void crypto_pbkdf2(enum digest digest, const void *password, size_t password_len
 	crypto_wipe(turn, sizeof(turn));
 }
 
-void crypto_random(void *out, size_t length)
+static void random_get(void *out, size_t length)
 {
 	unsigned char *next = out;
 	ssize_t got;
@@ -222,6 +228,26 @@ void crypto_random(void *out, size_t length)
 		next += got;
 		length -= (size_t)got;
 	}
+}
+
+/* A login needs four pieces of a few bytes: they come out of one that the system gave at once, and
+ * what was taken is wiped out. */
+void crypto_random(void *out, size_t length)
+{
+	unsigned char *taken;
+
+	if (length > sizeof(random_pool.bytes)) {
+		random_get(out, length);
+		return;
+	}
+	if (random_pool.left < length) {
+		random_get(random_pool.bytes, sizeof(random_pool.bytes));
+		random_pool.left = sizeof(random_pool.bytes);
+	}
+	random_pool.left -= length;
+	taken = random_pool.bytes + random_pool.left;
+	memcpy(out, taken, length);
+	crypto_wipe(taken, length);
 }
 
 bool crypto_equal(const void *a, const void *b, size_t length)

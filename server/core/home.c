@@ -25,6 +25,7 @@ static size_t worker_count;
 static int64_t started_us;
 
 static _Thread_local struct config *current;
+static _Thread_local unsigned reloads;
 static _Thread_local int64_t last_id;
 
 void homes_init(struct worker *const *all, size_t count)
@@ -98,6 +99,7 @@ void home_reload(struct config *config)
 
 	current = config_ref(config);
 	config_unref(&old);
+	reloads++;
 	home_end_retired();
 }
 
@@ -123,6 +125,11 @@ size_t home_sessions(void)
 size_t home_accounts(void)
 {
 	return accounts_count();
+}
+
+unsigned server_reloads(void)
+{
+	return reloads;
 }
 
 int64_t home_next_id(void)

@@ -227,7 +227,8 @@ struct module {
 	 * Asked for each receiver of a broadcast and of account_show_to(); any module's yes suffices. */
 	bool (*hides_presence)(const struct account *account, const struct jid *contact);
 	/* Adds to the answer of disco#info for the domain (forms, identities); `task` is the request, or
-	 * NULL when the capabilities of the server (XEP-0115) are computed. Elements in `arena`. */
+	 * NULL when the capabilities of the server (XEP-0115) are computed, once for each configuration.
+	 * Elements in `arena`. */
 	void (*disco)(struct task *task, struct arena *arena, const char *domain, struct element *query);
 	/* Adds stream features; before login (`logged_in` false) or after. */
 	void (*stream_features)(struct arena *arena, const char *domain, struct element *features,
@@ -244,6 +245,9 @@ struct module {
 const struct module *const *server_modules(void);
 /* The section of a module in the configuration in force on this worker; for functions without a task. */
 const void *module_config(const struct module *module);
+/* How often this worker has been given another configuration: what was made of settings may be kept until
+ * this changes. */
+unsigned server_reloads(void);
 
 #ifndef GODWIT_API_VERSION
 #define GODWIT_API_VERSION 1

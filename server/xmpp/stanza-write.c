@@ -12,7 +12,7 @@
 #include "xmpp/jid.h"
 #include "xmpp/ns.h"
 
-/* What most tails have room in, so that they are not moved while they are written. */
+/* What most tails with content have room in, so that they are not moved while they are written. */
 #define TAIL_BYTES 255
 
 /* Attributes that the stanza itself knows better than its element. */
@@ -34,7 +34,8 @@ static struct text *tail_make(const struct stanza *stanza)
 	const char *name = stanza_kind_name(stanza->kind);
 	unsigned foreign = 0;
 
-	text_reserve(tail, TAIL_BYTES);
+	if (stanza->element->first != NULL)
+		text_reserve(tail, TAIL_BYTES);
 	xml_write_attribute(tail, "id", stanza->id);
 	xml_write_attribute(tail, "type", stanza_type_name(stanza->type));
 	for (const struct attribute *at = stanza->element->attributes; at != NULL; at = at->next)

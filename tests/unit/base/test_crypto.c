@@ -170,6 +170,28 @@ static void test_random(void **state)
 	crypto_random(once, 0);
 }
 
+/* Nothing is given twice, however it is asked for. */
+static void test_random_pieces(void **state)
+{
+	static const size_t sizes[] = { 16, 1, 18, 255, 256, 257, 16, 0, 32, 100 };
+	uint64_t seen[1000];
+	size_t count = 0;
+
+	for (size_t round = 0; round < 20; round++) {
+		for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+			unsigned char bytes[257];
+
+			crypto_random(bytes, sizes[i]);
+			for (size_t at = 0; at + 8 <= sizes[i] && at < 32; at += 8)
+				memcpy(&seen[count++], bytes + at, 8);
+		}
+	}
+	assert_in_range(count, 300, COUNT_OF(seen));
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			assert_true(seen[i] != seen[j]);
+}
+
 static void test_equal(void **state)
 {
 	assert_true(crypto_equal("proof", "proof", 5));
@@ -207,6 +229,7 @@ int main(void)
 		cmocka_unit_test(test_pbkdf2),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_random_pieces),
 		cmocka_unit_test(test_equal),
 		cmocka_unit_test(test_wipe),
 	};
