@@ -1,8 +1,10 @@
 /* outbox-private.h - the inside of the outbox: outbox.c (rows in portions, and their end),
- * outbox-message.c (from a row to a message), outbox-broadcast.c (to all who are online). */
+ * outbox-lane.c (those to one receiver), outbox-message.c (from a row to a message),
+ * outbox-broadcast.c (to all who are online). */
 #ifndef GODWIT_ADMIN_OUTBOX_PRIVATE_H
 #define GODWIT_ADMIN_OUTBOX_PRIVATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +14,7 @@
 
 struct arena;
 struct jid;
+struct lane;
 struct stanza;
 struct store_result;
 
@@ -20,6 +23,9 @@ struct outgoing {
 	struct mail mail;
 	int64_t id;
 	struct stanza *message; /* referenced; NULL: it cannot be sent */
+	struct lane *lane;      /* NULL: it is not for one account */
+	int64_t since_ms;       /* when it was started */
+	bool is_stuck;          /* for so long that others are let pass */
 	size_t shares;          /* of a broadcast, under way */
 	enum rc rc;             /* what became of it */
 	char *error;            /* in words, or NULL */
@@ -45,6 +51,16 @@ enum outbox_column {
  * reason in `rc_out` and `error_out` (made in the arena). */
 struct stanza *outbox_message(const struct store_result *rows, size_t row, struct arena *arena,
     enum rc *rc_out, const char **error_out);
+
+/* A lane is what goes to one account, in order. lane_enter() returns NULL if it is held; the row
+ * goes on waiting. A held one is opened by the first pass that begins when nothing is under way on
+ * it: lane_leave() tells when that is so. NULL is no lane. */
+void lanes_start(void);
+void lanes_stop(void);
+void lanes_open(void);
+struct lane *lane_enter(const struct jid *to);
+void lane_hold(struct lane *lane);
+bool lane_leave(struct lane **lane);
 
 /* The row does not go on: outgoing->rc and error say why, if it was not sent. On the first worker.
  */

@@ -3,7 +3,7 @@
  * marked as sent; only so many are under way at a time. A pass goes through the table once, by
  * number; a row that appears behind it, since numbers are given before the commit, is found by the
  * next pass, which every change of the table begins. What cannot be sent for the moment goes on
- * waiting, and is tried again. */
+ * waiting, with all behind it that is for the same account, and is tried again. */
 #include "admin/outbox-private.h"
 
 #include "base/arena.h"
@@ -20,6 +20,9 @@
 
 /* Rows read at a time, and rows under way while more are read. */
 #define PORTION 50
+/* What takes longer than this does not count among those, up to a bound. */
+#define STUCK_MS 500
+#define STUCK_MAX 1000
 /* Until what could not be sent is tried again. */
 #define RETRY_MS 1000
 /* Done rows are looked for so often, and removed when they are that old, so many at a time. */
@@ -46,7 +49,8 @@ static struct {
 	bool reading; /* a portion is being read */
 	int64_t last; /* the number that the pass has come to */
 	struct hash *under_way;
-	struct timer *retry, *sweep;
+	size_t stuck; /* of these */
+	struct timer *retry, *patience, *sweep;
 } outbox;
 
 static store_done portion_read, broadcast_claimed, failure_written, old_removed;
@@ -58,6 +62,10 @@ static void outbox_go_on(void);
 static void outgoing_free(struct outgoing *outgoing)
 {
 	hash_remove(outbox.under_way, (const char *)&outgoing->id, sizeof outgoing->id);
+	outbox.stuck -= outgoing->is_stuck;
+	/* What was held back behind it goes on, now or with the next trial. */
+	if (lane_leave(&outgoing->lane) && outbox.is_open)
+		outbox.again |= !timer_is_set(outbox.retry);
 	stanza_unref(&outgoing->message);
 	mem_free(outgoing->error);
 	mem_free(outgoing);
@@ -97,8 +105,10 @@ void outgoing_end(struct outgoing *outgoing)
 		failure_write(outgoing);
 		return;
 	}
-	if (outgoing->rc != RC_OK)
+	if (outgoing->rc != RC_OK) {
+		lane_hold(outgoing->lane);
 		retry_soon();
+	}
 	outgoing_free(outgoing);
 }
 
@@ -147,6 +157,17 @@ static void broadcast_claimed(const struct store_result *result, void *state)
 
 /* ---- portions ---- */
 
+static void outgoing_post(struct outgoing *outgoing)
+{
+	const struct jid *to = stanza_to(outgoing->message);
+
+	outgoing->lane = lane_enter(to);
+	if (outgoing->lane == NULL)
+		outgoing_free(outgoing);
+	else
+		worker_post(home_of(to), &outgoing->mail, outgoing_arrived);
+}
+
 static void row_start(const struct store_result *rows, size_t row)
 {
 	struct outgoing *outgoing = mem_alloc_zero(sizeof *outgoing);
@@ -155,6 +176,7 @@ static void row_start(const struct store_result *rows, size_t row)
 	enum rc rc;
 
 	outgoing->id = store_integer(rows, row, OUTBOX_ID);
+	outgoing->since_ms = worker_now_ms();
 	hash_put(outbox.under_way, (const char *)&outgoing->id, sizeof outgoing->id, outgoing);
 	outgoing->message = outbox_message(rows, row, arena, &rc, &error);
 	if (outgoing->message == NULL) {
@@ -163,8 +185,7 @@ static void row_start(const struct store_result *rows, size_t row)
 	} else if (store_text(rows, row, OUTBOX_TO_ONLINE) != NULL) {
 		deposit_claim(outgoing->id, broadcast_claimed, outgoing);
 	} else {
-		worker_post(
-		    home_of(stanza_to(outgoing->message)), &outgoing->mail, outgoing_arrived);
+		outgoing_post(outgoing);
 	}
 	arena_free(&arena);
 }
@@ -197,17 +218,44 @@ static void portion_read(const struct store_result *result, void *state)
 	outbox_go_on();
 }
 
+/* Whether there is room for another portion; if not, somebody looks in a while who takes it up. */
+static bool has_room(void)
+{
+	if (hash_count(outbox.under_way) - outbox.stuck <= PORTION)
+		return true;
+	if (!timer_is_set(outbox.patience))
+		timer_set(outbox.patience, STUCK_MS);
+	return false;
+}
+
+/* The accounts of those that take long wait by themselves, and their room is for others. */
+static void patience_over(void *state)
+{
+	struct outgoing *outgoing;
+	size_t cursor = 0;
+
+	(void)state;
+	while (
+	    outbox.stuck < STUCK_MAX && (outgoing = hash_next(outbox.under_way, &cursor)) != NULL) {
+		if (outgoing->is_stuck || worker_now_ms() - outgoing->since_ms < STUCK_MS)
+			continue;
+		outgoing->is_stuck = true;
+		outbox.stuck++;
+		lane_hold(outgoing->lane);
+	}
+	outbox_go_on();
+}
+
 /* Reads the next portion if there is one, and room for it. */
 static void outbox_go_on(void)
 {
-	if (!outbox.is_open || outbox.reading || hash_count(outbox.under_way) > PORTION)
+	if (!outbox.is_open || outbox.reading || !(outbox.passing || outbox.again) || !has_room())
 		return;
 	if (!outbox.passing) {
-		if (!outbox.again)
-			return;
 		outbox.again = false;
 		outbox.passing = true;
 		outbox.last = 0;
+		lanes_open();
 	}
 	outbox.reading = true;
 	store_run(&outbox_select, PARAMS(outbox.last, PORTION), portion_read, NULL);
@@ -246,7 +294,10 @@ static void old_removed(const struct store_result *result, void *state)
 void outbox_start(void)
 {
 	outbox.under_way = hash_new();
+	outbox.stuck = 0;
+	lanes_start();
 	outbox.retry = timer_new(retry_due, NULL);
+	outbox.patience = timer_new(patience_over, NULL);
 	outbox.sweep = timer_new(sweep_due, NULL);
 	outbox.passing = outbox.reading = false;
 	outbox.is_open = true;
@@ -260,6 +311,7 @@ void outbox_close(void)
 		return;
 	outbox.is_open = false;
 	timer_free(&outbox.retry);
+	timer_free(&outbox.patience);
 	timer_free(&outbox.sweep);
 }
 
@@ -272,6 +324,8 @@ void outbox_stop(void)
 {
 	outbox_close();
 	/* What is still under way belongs to a home that does not answer any more. */
-	if (outbox_busy() == 0)
-		hash_free(&outbox.under_way);
+	if (outbox.under_way == NULL || outbox_busy() > 0)
+		return;
+	hash_free(&outbox.under_way);
+	lanes_stop();
 }

@@ -360,6 +360,40 @@ def second(server):
     return connection
 
 
+@test("rows of one account that somebody has locked: everybody else's go on, and its own stay in order",
+      timeout=120)
+def _():
+    if not POSTGRESQL:
+        return
+    with Server(settings=ROOMY) as server:
+        romeo, juliet, other = server.accounts([("romeo", None), ("juliet", None), ("other", None)])
+        j, o = juliet.login("balcony", presence=True), other.login("x", presence=True)
+        admin = second(server)
+        admin.run("BEGIN")
+        admin.run(f"SELECT 1 FROM users WHERE username = '{juliet.username}' FOR UPDATE")
+        server.sql(many(romeo, [juliet], 500))
+        took = []
+        # Longer than the server has patience with one statement.
+        end = time.monotonic() + 12
+        while time.monotonic() < end:
+            since = time.monotonic()
+            number = send(server, romeo, other)
+            o.expect(f"<message id='outbox-{number}'/>")
+            took.append((time.monotonic() - since) * 1000)
+            time.sleep(0.1)
+        say(f"somebody else's: the first after {took[0]:.0f} ms, median {percentile(took, 0.5):.0f} ms, "
+            f"slowest {max(took):.0f} ms")
+        if server.sql("SELECT count(*) FROM outbox WHERE state = 'waiting'") != [("500",)]:
+            raise Failure("there is no lock")
+        admin.run("COMMIT")
+        got = [text(j.expect("<message/>", timeout=30 * FACTOR), "{%s}body" % NS.client)
+               for _ in range(500)]
+        if got != [f"number {i}" for i in range(500)]:
+            raise Failure(f"out of order: {got}")
+        admin.disconnect()
+        server.stop()
+
+
 # -- exactly once --
 
 class Application(threading.Thread):
