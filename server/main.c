@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "admin/notify.h"
 #include "process/server.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/godwit/godwit.conf"
@@ -23,15 +22,14 @@ static void signals_block(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Until one asks to stop. The watchdog is fed while every worker answers. */
+/* Until one asks to stop. */
 static void signals_serve(const sigset_t *set)
 {
-	unsigned period_ms = notify_watchdog_ms();
+	unsigned period_ms = server_watch_ms();
 	struct timespec period = { period_ms / 1000, (long)(period_ms % 1000) * 1000000 };
 
 	for (;;) {
-		int signal_number =
-		    period_ms == 0 ? sigwaitinfo(set, NULL) : sigtimedwait(set, NULL, &period);
+		int signal_number = sigtimedwait(set, NULL, &period);
 
 		if (signal_number == SIGHUP) {
 			server_reload();

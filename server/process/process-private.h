@@ -27,6 +27,11 @@ struct server {
 };
 extern struct server server;
 
+/* memory.c: gives back what was freed, once it is calm again. The main thread looks from time to
+ * time. */
+void memory_watch_start(void);
+void memory_watch(void);
+
 /* host.c: for the commands of the control socket. */
 extern const struct command_host command_host_of_server;
 

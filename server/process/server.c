@@ -29,6 +29,9 @@
 #include "xml/parser.h"
 #include "xmpp/jid.h"
 
+/* Between two looks at the process as a whole. */
+#define WATCH_MS 10000
+
 struct server server;
 
 void server_init(const char *config_path)
@@ -172,15 +175,26 @@ bool server_start(void)
 		return start_failed(server.control_error);
 	}
 	say_ready();
+	memory_watch_start();
 	return true;
 }
 
 /* ---- while it runs, and its end ---- */
 
+unsigned server_watch_ms(void)
+{
+	unsigned watchdog_ms = notify_watchdog_ms();
+
+	return watchdog_ms == 0 || watchdog_ms > WATCH_MS ? WATCH_MS : watchdog_ms;
+}
+
 void server_watch(void)
 {
-	workers_busy();
-	notify_watchdog();
+	if (notify_watchdog_ms() != 0) {
+		workers_busy();
+		notify_watchdog();
+	}
+	memory_watch();
 }
 
 void server_stop(void)

@@ -14,7 +14,9 @@ bool server_prepare(const char **error_out);
 bool server_start(void);
 /* Another configuration, if it is good, while everybody stays. */
 void server_reload(void);
-/* Tells the watchdog of systemd that every worker answers; waits for them. */
+/* To be called about as often: tells the watchdog of systemd, if there is one, that every worker
+ * answers, and waits for them; gives back memory that is not needed any more. */
+unsigned server_watch_ms(void);
 void server_watch(void);
 /* Ends what server_start() began, in good order, which may take some seconds. */
 void server_stop(void);

@@ -315,6 +315,29 @@ def _():
         check_others(server)
 
 
+@hostile("what a flood took is given back when it is over", timeout=120)
+def _():
+    with Server(limits=FAST) as server:
+        watch, before, most = bystander_of(server), memory(server), 0
+        for _ in range(3):
+            for kind in ("messages to nobody", "presence", "probes"):
+                account = server.account("flood")
+                clients = [account.login(presence=True) for _ in range(20)]
+                data = flood(clients[0], kind)
+                threads = [threading.Thread(target=push, args=(client, data, 2)) for client in clients]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                for client in clients:
+                    client.abort()
+            most = max(most, memory(server) - before)
+        # The server looks every ten seconds.
+        left = settle(lambda: memory(server) - before, lambda count: count < 12 * 2**20 or SANITIZED, "memory", 40)
+        note(f"{mib(most)} more afterwards, {mib(left)} are left")
+        check_others(server, watch)
+
+
 @hostile("EMFILE: no descriptors left, and it neither spins nor forgets who is there", timeout=60)
 def _():
     with Server() as server:
