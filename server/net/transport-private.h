@@ -46,8 +46,9 @@ struct transport {
 	struct timer *stall;   /* write deadline; of a finished transport, its end */
 	int64_t stalled_at_ms;
 
-	TAILQ_ENTRY(transport) eager;
-	struct timer *refill; /* until the bucket holds something again */
+	TAILQ_ENTRY(transport) eager;    /* or, before that, in the queue for the handshake */
+	int64_t queued_at_ms, waited_ms; /* in the latter */
+	struct timer *refill;            /* until the bucket holds something again */
 	int64_t tokens;
 	int64_t refilled_at_ms;
 	uint64_t charged; /* bytes TLS took from the socket, as far as paid for */
@@ -59,7 +60,8 @@ struct transport {
 	uint8_t phase;
 	uint8_t end;
 	uint8_t todo;
-	uint8_t handshake_wants; /* READY_READ or READY_WRITE */
+	uint8_t handshake_wants; /* READY_READ or READY_WRITE, or 0 */
+	bool is_queued;          /* for the handshake */
 	bool is_eager;           /* waits for its turn to read on */
 	bool paused;             /* by the owner */
 	bool choked;             /* more output waits than the soft bound allows */
@@ -135,14 +137,21 @@ void output_deadline(struct transport *transport, unsigned after_ms);
 /* Gives back the spare buffers of this thread. */
 void output_abandon(void);
 
-/* transport-tls.c */
+/* transport-handshake.c */
 
 /* Clear output has left, or there was none: TLS from here on. */
 void secure_begin(struct transport *transport);
-/* A step of the handshake, if this round has time for it. */
+/* A step of the handshake; the first one if this round has time for it, else it waits its turn. */
 bool secure_handshake(struct transport *transport);
+/* Gives up its turn. */
+void handshake_forget(struct transport *transport);
 /* Forgets this thread's part in it. */
 void secure_abandon(void);
+
+/* transport-tls.c */
+
+/* Notes why libssl gave up. `error` is from SSL_get_error(), errno from the call before. */
+void secure_note_error(struct transport *transport, int error);
 /* Both return what was moved, or 0 after having noted what they wait for, or why it is the end. */
 size_t secure_read(struct transport *transport, char *bytes, size_t size);
 size_t secure_write(struct transport *transport, const char *bytes, size_t length);

@@ -1,5 +1,5 @@
-/* transport-tls.c - TLS on the descriptor, and what can be said about it.
- * libssl's queue of errors is emptied before every call: what an earlier connection left there
+/* transport-tls.c - TLS on the descriptor once the handshake is over, and what can be said about
+ * it. libssl's queue of errors is emptied before every call: what an earlier connection left there
  * would be taken for this one's. */
 #define _GNU_SOURCE
 #include "net/transport-private.h"
@@ -9,18 +9,7 @@
 
 #include <openssl/err.h>
 
-#include "loop/descriptor.h"
-
 #define EXPORTER_LABEL "EXPORTER-Channel-Binding"
-
-/* A handshake costs as much as hundreds of stanzas: when many arrive at once, the rest waits for
- * the next round, so that a storm of logins does not hold up who is there already. */
-enum { HANDSHAKES_MAX = 8 };
-
-static _Thread_local struct {
-	struct later later;
-	unsigned count;
-} handshakes;
 
 /* Looks first: clearing an empty queue costs as much as decrypting a stanza. */
 static void errors_clear(void)
@@ -29,39 +18,7 @@ static void errors_clear(void)
 		ERR_clear_error();
 }
 
-void transport_start_tls(
-    struct transport *transport, struct tls_set *set, const char *alpn, const char *domain)
-{
-	if (transport->phase != PHASE_CLEAR || transport->ended)
-		return;
-	transport->tls = tls_set_ref(set);
-	transport->alpn = alpn;
-	transport->domain = domain;
-	transport->clear_left = transport_unsent(transport);
-	if (transport->clear_left == 0) {
-		secure_begin(transport);
-		return;
-	}
-	transport->phase = PHASE_LEAVING;
-	transport_watch(transport);
-}
-
-void secure_begin(struct transport *transport)
-{
-	ERR_clear_error();
-	transport->ssl =
-	    tls_accept(transport->tls, transport->fd, &transport->alpn, transport->domain);
-	if (transport->ssl == NULL) {
-		transport_fail(transport, TRANSPORT_TLS_FAILED, tls_reason());
-		return;
-	}
-	transport->phase = PHASE_HANDSHAKE;
-	transport->handshake_wants = READY_READ;
-	transport_watch(transport);
-}
-
-/* Notes why libssl gave up. `error` is from SSL_get_error(), errno from the call before. */
-static void note_error(struct transport *transport, int error)
+void secure_note_error(struct transport *transport, int error)
 {
 	if (error == SSL_ERROR_ZERO_RETURN)
 		transport_note_end(transport, TRANSPORT_PEER_CLOSED, "closed by the peer");
@@ -72,64 +29,6 @@ static void note_error(struct transport *transport, int error)
 		transport_note_end(transport, TRANSPORT_BROKEN, "closed without the end of TLS");
 	else
 		transport_note_end(transport, TRANSPORT_TLS_FAILED, tls_reason());
-}
-
-static bool handshake_done(struct transport *transport)
-{
-	transport->phase = PHASE_SECURE;
-	transport->charged = secure_taken(transport);
-	if (transport_unsent(transport) > 0)
-		transport_ask(transport, TODO_WRITE);
-	transport_tell_begin(transport);
-	transport->events->secured(transport->state);
-	if (!transport_tell_end(transport))
-		return false;
-	input_continue(transport);
-	return true;
-}
-
-static void handshakes_reset(struct later *later)
-{
-	handshakes.count = 0;
-}
-
-void secure_abandon(void)
-{
-	later_cancel(&handshakes.later);
-	handshakes.count = 0;
-}
-
-/* Whether this round has time for a step more; the descriptor stays ready until it is made. */
-static bool handshake_may(void)
-{
-	if (handshakes.count >= HANDSHAKES_MAX)
-		return false;
-	handshakes.count++;
-	worker_later(&handshakes.later, handshakes_reset);
-	return true;
-}
-
-bool secure_handshake(struct transport *transport)
-{
-	int result, error;
-
-	if (!handshake_may())
-		return true;
-	errors_clear();
-	errno = 0;
-	result = SSL_do_handshake(transport->ssl);
-	if (result == 1)
-		return handshake_done(transport);
-	error = SSL_get_error(transport->ssl, result);
-	if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-		transport->handshake_wants =
-		    error == SSL_ERROR_WANT_READ ? READY_READ : READY_WRITE;
-		transport_watch(transport);
-		return true;
-	}
-	note_error(transport, error);
-	transport_end(transport);
-	return true;
 }
 
 size_t secure_read(struct transport *transport, char *bytes, size_t size)
@@ -146,7 +45,7 @@ size_t secure_read(struct transport *transport, char *bytes, size_t size)
 	if (error == SSL_ERROR_WANT_WRITE)
 		transport->read_wants_write = true;
 	else if (error != SSL_ERROR_WANT_READ)
-		note_error(transport, error);
+		secure_note_error(transport, error);
 	return 0;
 }
 
@@ -165,7 +64,7 @@ size_t secure_write(struct transport *transport, const char *bytes, size_t lengt
 		transport->blocked = true;
 		transport->write_wants_read = error == SSL_ERROR_WANT_READ;
 	} else {
-		note_error(transport, error);
+		secure_note_error(transport, error);
 	}
 	return 0;
 }

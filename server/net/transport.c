@@ -81,6 +81,7 @@ void transport_free(struct transport **transport)
 		return;
 	later_cancel(&gone->later);
 	input_forget(gone);
+	handshake_forget(gone);
 	timer_free(&gone->stall);
 	timer_free(&gone->refill);
 	descriptor_free(&gone->descriptor);
@@ -224,6 +225,7 @@ void transport_end(struct transport *transport)
 {
 	if (transport->phase == PHASE_OVER)
 		return;
+	handshake_forget(transport);
 	if (transport->end != TRANSPORT_PEER_CLOSED) {
 		transport->phase = PHASE_OVER;
 		transport->blocked = false;

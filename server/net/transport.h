@@ -67,6 +67,9 @@ void transport_abandon_all(void);
  * has its certificate shown to who does not ask for one by SNI. Both are lent until `secured`. */
 void transport_start_tls(
     struct transport *transport, struct tls_set *set, const char *alpn, const char *domain);
+/* How long its handshake has waited so far because others were before it: no fault of the peer's.
+ */
+int64_t transport_waited_ms(const struct transport *transport);
 
 /* Where to append output; it is written at the end of this round. Call transport_output() anew for
  * each piece: it is what queues the write. Never NULL; what is appended after a failure is dropped.

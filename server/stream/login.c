@@ -16,12 +16,28 @@
 
 /* ---- deadlines */
 
+/* Where the handshake has waited because of others, the deadlines move by as much. */
+static bool deadline_moves(struct stream *stream)
+{
+	struct login *login = stream->login;
+	int64_t waited_ms = transport_waited_ms(stream->transport);
+	int64_t more_ms = waited_ms - login->waited_ms;
+
+	login->waited_ms = waited_ms;
+	login->deadline_ms += more_ms;
+	if (more_ms > 0)
+		timer_set(login->timer, (unsigned)more_ms);
+	return more_ms > 0;
+}
+
 /* One deadline for everything up to bind, whatever the peer sends; a TLS handshake has a nearer
  * one. */
 static void deadline_passed(void *state)
 {
 	struct stream *stream = state;
 
+	if (deadline_moves(stream))
+		return;
 	if (stream->stage == STAGE_SECURING) {
 		log_info(stream->log, "TLS failed", KV("why", "not in time"));
 		stream_over(stream, "no TLS in time");

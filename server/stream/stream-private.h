@@ -40,6 +40,7 @@ enum stage {
 struct login {
 	struct timer *timer; /* the deadline, or the nearer one of the TLS handshake */
 	int64_t deadline_ms;
+	int64_t waited_ms; /* for the handshake, as far as the deadline knows */
 	struct sasl *sasl;
 	struct timer *hold;  /* a failure is held back */
 	struct trial *trial; /* a password is being tried */

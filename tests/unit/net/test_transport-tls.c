@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/mem.h"
+#include "net/transport-private.h"
 #include "peer.h"
 
 static struct tls_set *set;
@@ -362,7 +363,8 @@ static void test_key_updates(void **state)
 
 enum { STORM = 40 };
 
-/* Of many who knock at once, some are served in a round, and all in the end. */
+/* Of many who knock at once, some are served in a round, and all in the end, first come first
+ * served. */
 static void test_storm(void **state)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -385,8 +387,15 @@ static void test_storm(void **state)
 	for (size_t i = 0; i < STORM; i++)
 		answered += recv(SSL_get_fd(clients[i]), &byte, 1, MSG_PEEK) == 1;
 	assert_true(answered > 0 && answered <= 16);
+	assert_null(owners[STORM - 1].transport->ssl);
+	assert_int_equal(transport_waited_ms(owners[0].transport), 0);
 	for (size_t i = 0; i < STORM; i++) {
 		WAIT((SSL_connect(clients[i]), owners[i].secured));
+		if (i == 0) {
+			assert_null(owners[STORM - 1].transport->ssl);
+		} else if (i == STORM - 1) {
+			assert_true(transport_waited_ms(owners[i].transport) > 0);
+		}
 		owner_close(&owners[i]);
 		close(SSL_get_fd(clients[i]));
 		SSL_free(clients[i]);

@@ -13,7 +13,9 @@
 #include "base/mem.h"
 #include "loop/chore.h"
 #include "net/address-private.h"
+#include "net/transport-private.h"
 #include "party.h"
+#include "stream/stream-private.h"
 
 #define TLS_NS "xmlns='urn:ietf:params:xml:ns:xmpp-tls'"
 #define SASL_NS "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'"
@@ -565,6 +567,26 @@ static void test_tls_deadline(void **state)
 	party_close(&party);
 }
 
+/* What a handshake has waited because of others is added. */
+static void test_tls_deadline_moves(void **state)
+{
+	struct party party;
+	int64_t begun_ms;
+
+	party_prepare(&party);
+	party.settings.tls_timeout_ms = 50;
+	open_clear(&party);
+	party_say(&party, STARTTLS);
+	party_forget(&party);
+	begun_ms = worker_now_ms();
+	party.stream->transport->waited_ms = 200;
+	WAIT(party.stream == NULL);
+	assert_in_range(worker_now_ms() - begun_ms, 249, 10000);
+	office_settle();
+	party_told(&party, "closed: no TLS in time\n");
+	party_close(&party);
+}
+
 /* The deadline goes on after the restart, and ends with bind. */
 static void test_deadline_ends(void **state)
 {
@@ -614,6 +636,7 @@ int main(void)
 		cmocka_unit_test(test_early_iq),
 		cmocka_unit_test(test_login_deadline),
 		cmocka_unit_test(test_tls_deadline),
+		cmocka_unit_test(test_tls_deadline_moves),
 		cmocka_unit_test(test_deadline_ends),
 	};
 
