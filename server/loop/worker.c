@@ -2,7 +2,8 @@
  * A round of the loop is one call of libevent's: wait, then run what is ready. What was put off to
  * the end of the round, mostly writing what has gathered for each connection, follows it. Mail lies
  * in a list that is pushed to with one atomic operation; the worker takes the whole list and turns
- * it round. Only what is posted to an empty mailbox wakes the loop. */
+ * it round. Only what others post to an empty mailbox wakes the loop: what the worker posts to
+ * itself keeps it from waiting, and is read in the next round. */
 #include "loop/worker.h"
 
 #include "base/mem.h"
@@ -54,15 +55,25 @@ static struct mail *mailbox_take(struct worker *worker)
 	return oldest;
 }
 
-/* The wake-up is edge-triggered: each write to the eventfd is an edge, nobody has to read it. */
-static void mailbox_ready(evutil_socket_t fd, short what, void *state)
+static void mailbox_run(struct worker *worker)
 {
-	struct mail *mail = mailbox_take(state), *next;
+	struct mail *mail = mailbox_take(worker), *next;
 
 	for (; mail != NULL; mail = next) {
 		next = mail->next;
 		mail->run(mail);
 	}
+}
+
+static bool mailbox_is_empty(struct worker *worker)
+{
+	return atomic_load_explicit(&worker->posted, memory_order_relaxed) == NULL;
+}
+
+/* The wake-up is edge-triggered: each write to the eventfd is an edge, nobody has to read it. */
+static void mailbox_ready(evutil_socket_t fd, short what, void *state)
+{
+	mailbox_run(state);
 }
 
 void worker_post(struct worker *worker, struct mail *mail, void (*run)(struct mail *))
@@ -74,7 +85,7 @@ void worker_post(struct worker *worker, struct mail *mail, void (*run)(struct ma
 		mail->next = newest;
 	while (!atomic_compare_exchange_weak_explicit(
 	    &worker->posted, &newest, mail, memory_order_release, memory_order_relaxed));
-	if (newest == NULL)
+	if (newest == NULL && worker != current)
 		ASSERT(eventfd_write(worker->wake_fd, 1) == 0);
 }
 
@@ -153,10 +164,13 @@ static void laters_run(struct worker *worker)
 /* The event of the mailbox keeps the loop from ending for want of events. */
 static void worker_round(struct worker *worker)
 {
-	int wait = worker->later_first == NULL ? 0 : EVLOOP_NONBLOCK;
+	bool has_mail = !mailbox_is_empty(worker);
+	int wait = worker->later_first == NULL && !has_mail ? 0 : EVLOOP_NONBLOCK;
 
 	worker->is_in_round = true;
 	ASSERT(event_base_loop(worker->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | wait) >= 0);
+	if (has_mail)
+		mailbox_run(worker);
 	laters_run(worker);
 	worker->is_in_round = false;
 	worker->is_now_known = false;
@@ -210,6 +224,9 @@ void worker_start(struct worker *worker, void (*started)(struct worker *, void *
 {
 	sigset_t all, before;
 
+	/* Who has used it until now is another thread from now on, whose mail has to wake it. */
+	if (current == worker)
+		current = NULL;
 	worker->started = started;
 	worker->ended = ended;
 	worker->state = state;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -37,6 +38,11 @@ static void events_clear(void)
 struct note_mail {
 	struct mail mail;
 	char event;
+};
+
+struct sem_mail {
+	struct mail mail;
+	sem_t done;
 };
 
 static void note_mail_run(struct mail *mail)
@@ -99,6 +105,31 @@ static void test_mail_to_self(void **state)
 	worker_run(worker);
 	assert_string_equal(events, "()si");
 	worker_free(&worker);
+}
+
+/* A thread that made a worker and then let it run in a thread of its own can still wake it. */
+static void wait_mail_run(struct mail *mail)
+{
+	sem_post(&CONTAINER_OF(mail, struct sem_mail, mail)->done);
+}
+
+static void test_mail_to_own_thread(void **state)
+{
+	struct worker *worker = worker_new(0);
+	struct sem_mail letter;
+
+	sem_init(&letter.done, 0, 0);
+	worker_enter(worker);
+	worker_start(worker, NULL, NULL, NULL);
+	assert_null(worker_current());
+	for (int i = 0; i < 100; i++) {
+		worker_post(worker, &letter.mail, wait_mail_run);
+		sem_wait(&letter.done);
+	}
+	worker_stop(worker);
+	worker_join(worker);
+	worker_free(&worker);
+	sem_destroy(&letter.done);
 }
 
 /* Laters. */
@@ -462,6 +493,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mail_order),
 		cmocka_unit_test(test_mail_to_self),
+		cmocka_unit_test(test_mail_to_own_thread),
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_later_before_run),
 		cmocka_unit_test(test_cancel),
