@@ -1,5 +1,5 @@
 /* account-load.c - what the database knows of an account comes into memory, by one pipelined round
- * of queries. A login has it done at once, a stanza in its turn. What could not be had while
+ * of queries. Logins and stanzas take turns, each among themselves. What could not be had while
  * somebody uses the account is asked for again. */
 #include "core/account-private.h"
 
@@ -13,6 +13,9 @@
  * is for others is refused. */
 #define LOADS_MAX 100
 #define TURNS_MAX 5000
+/* The same for logins. Who waits there has a connection, so their number has its bound; all at once
+ * would be more than the database's queue holds, and be refused. */
+#define LOGINS_MAX 200
 /* Between two attempts to load what could not be loaded, and between portions of these. */
 #define STALE_MS 1000
 #define STALE_PORTION_MS 100
@@ -20,7 +23,7 @@
 /* Of this worker. */
 static _Thread_local struct {
 	size_t loading;
-	struct turns turns;
+	struct turns turns, logins;
 	struct account_list stale;
 	struct timer *refresh; /* set while some are stale */
 } loads;
@@ -149,7 +152,7 @@ void account_leave_turn(struct account *account)
 {
 	if (account->turn.state == TURN_NONE)
 		return;
-	turns_end(&loads.turns, &account->turn);
+	turns_end(account->is_login_turn ? &loads.logins : &loads.turns, &account->turn);
 	account_unref(account);
 }
 
@@ -250,7 +253,10 @@ static void account_refuse(struct turn *turn)
 {
 	struct account *account = CONTAINER_OF(turn, struct account, turn);
 
-	account->phase = ACCOUNT_FAILED;
+	account->load_rc = RC_RESOURCE_CONSTRAINT;
+	if (account->phase != ACCOUNT_READY)
+		account->phase = ACCOUNT_FAILED;
+	account_tell_waiters(account);
 	account_run_waiting(account);
 	account_unref(account);
 }
@@ -259,6 +265,7 @@ void account_load_in_turn(struct account *account)
 {
 	account_ref(account);
 	account->phase = ACCOUNT_LOADING;
+	account->is_login_turn = false;
 	if (!turns_take(&loads.turns, &account->turn))
 		account_refuse(&account->turn);
 }
@@ -273,13 +280,26 @@ void account_reload(struct account *account)
 	account_load(account);
 }
 
+static void account_load_in_login_turn(struct account *account)
+{
+	if (account->loads > 0 || account->phase == ACCOUNT_GONE ||
+	    (account->turn.state != TURN_NONE && account->is_login_turn))
+		return;
+	account_leave_turn(account);
+	account_ref(account);
+	if (account->phase != ACCOUNT_READY)
+		account->phase = ACCOUNT_LOADING;
+	account->is_login_turn = true;
+	turns_take(&loads.logins, &account->turn);
+}
+
 void account_login(struct account *account, struct account_waiter *waiter)
 {
 	account_ref(account);
 	STAILQ_INSERT_TAIL(&account->waiters, waiter, next);
 	if (account->session_count == 0 || account->phase != ACCOUNT_READY || account->is_stale)
-		account_reload(account);
-	if (account->loads == 0)
+		account_load_in_login_turn(account);
+	if (!account_is_loading(account))
 		account_tell_waiters(account);
 	account_unref(account);
 }
@@ -288,7 +308,9 @@ void loads_start(void)
 {
 	loads.loading = 0;
 	loads.turns = (struct turns){ LOADS_MAX, TURNS_MAX, account_has_turn, account_refuse };
+	loads.logins = (struct turns){ LOGINS_MAX, SIZE_MAX, account_has_turn, account_refuse };
 	turns_init(&loads.turns);
+	turns_init(&loads.logins);
 	TAILQ_INIT(&loads.stale);
 	loads.refresh = timer_new(stale_refresh, NULL);
 }
@@ -300,5 +322,5 @@ void loads_stop(void)
 
 size_t accounts_busy(void)
 {
-	return loads.loading + loads.turns.waiting_count;
+	return loads.loading + loads.turns.waiting_count + loads.logins.waiting_count;
 }

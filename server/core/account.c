@@ -137,7 +137,7 @@ void account_tell_waiters(struct account *account)
 {
 	struct account_waiter *waiter;
 
-	while (account->loads == 0 && (waiter = STAILQ_FIRST(&account->waiters)) != NULL) {
+	while (!account_is_loading(account) && (waiter = STAILQ_FIRST(&account->waiters)) != NULL) {
 		STAILQ_REMOVE_HEAD(&account->waiters, next);
 		waiter->loaded(waiter, account);
 	}

@@ -61,7 +61,8 @@ struct account {
 	struct backlog_list backlogs;    /* what modules keep for it; made when needed */
 	struct roster *roster;
 	void **states;              /* of modules, by index */
-	struct turn turn;           /* to be loaded */
+	struct turn turn;           /* to be loaded; */
+	bool is_login_turn;         /* of this kind */
 	TAILQ_ENTRY(account) stale; /* while `is_stale` */
 	TAILQ_ENTRY(account) idle;  /* in the LRU, while `is_idle` */
 	bool is_idle;
@@ -83,7 +84,7 @@ bool account_is_loading(const struct account *account);
 void account_queue(struct account *account, struct task *task, void (*passed)(struct task *));
 /* Tells the waiter when the account is loaded and as the database has it now: an account without
  * sessions, or one that was absent, is loaded again, for it may have changed. May be inside the
- * call. Waits for no turn. */
+ * call. Logins wait for their turn among themselves, if very many come at once. */
 void account_login(struct account *account, struct account_waiter *waiter);
 /* Loads again what the database says: after a write that failed, or a change from outside. An
  * account with sessions goes on meanwhile with what it has; if the database does not answer, it is

@@ -1,8 +1,8 @@
 /* turns.h - waiting for one's turn at the database. What clients make the server look up (accounts
  * that a stanza is for, rosters that a probe asks) goes there so many at a time, and the rest waits
  * here in order: a flood to thousands of names then fills neither the database's queue nor memory,
- * and a login, which does not wait here, is never behind it. What has waited too long, because the
- * database does not answer, is refused. */
+ * and a login, which has a queue of its own, is never behind it. What has waited too long, because
+ * the database does not answer, is refused. */
 #ifndef GODWIT_CORE_TURNS_H
 #define GODWIT_CORE_TURNS_H
 

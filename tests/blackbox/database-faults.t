@@ -243,6 +243,30 @@ if POSTGRESQL:
         stop_without("pause")
 
 
+if POSTGRESQL:
+    @test("R3: more logins than the database's queue would hold wait while it hangs; none is refused", timeout=120)
+    def _():
+        count = 3000
+        with Server(workers=1, limits=dict(LIMITS, login_timeout=120)) as server:
+            watch, clients = server.account("watch").login(), []
+            for account in server.accounts([("crowd", None)] * count):
+                client = account.connect(kind=Client)
+                client.account = account
+                client.log_in("SCRAM-SHA-1")
+                clients.append(client)
+            CLUSTER.pause()
+            try:
+                asked = [client.send_iq("set", f"<bind xmlns='{NS.bind}'/>") for client in clients]
+                # By now the server has seen all of them, or does so before this.
+                watch.get("<ping xmlns='urn:xmpp:ping'/>")
+            finally:
+                CLUSTER.go_on()
+            refused = sum(client.answer(identifier, timeout=30).get("type") != "result"
+                          for client, identifier in zip(clients, asked))
+            if refused > 0:
+                raise Failure(f"{refused} of {count} logins were refused")
+
+
 # -- locks --
 
 class Locksmith:
