@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "admin/outbox.h"
+#include "admin/ban-rows.h"
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -46,6 +47,7 @@ struct removed_contact {
 
 /* Of the first worker: what this reading has brought so far, by bare JID. */
 static struct hash *concerns;
+static bool has_bans;      /* rows that tell of them */
 static bool has_passwords; /* there are some in the rows */
 static bool has_outgoing;  /* there are messages in the outbox */
 
@@ -160,6 +162,7 @@ static void change_gather(const struct change *change)
 	struct concern *concern;
 
 	has_outgoing |= text_equal(change->subject, "outbox");
+	has_bans |= text_equal(change->subject, "bans");
 	if (text_equal(change->subject, "sessions")) {
 		concern = concern_get(change->domain, change->username);
 		if (concern != NULL)
@@ -199,6 +202,9 @@ static void changes_tell(void)
 	struct concern *concern;
 	size_t cursor = 0;
 
+	if (has_bans)
+		ban_rows_load();
+	has_bans = false;
 	if (has_passwords)
 		passwords_take();
 	has_passwords = false;

@@ -2,6 +2,7 @@
  * that it gets at the user's home. */
 #include "c2s/c2s-private.h"
 #include "core/account.h"
+#include "core/bans.h"
 #include "core/home.h"
 #include "core/router.h"
 #include "core/session.h"
@@ -42,7 +43,7 @@ static void c2s_credentials_found(const struct store_result *result, void *state
 	if (rc == RC_OK) {
 		has_sha1 = scram_keys_parse(store_text(result, 0, 0), &sha1);
 		has_sha256 = scram_keys_parse(store_text(result, 0, 1), &sha256);
-		if (store_integer(result, 0, 2) != 0)
+		if (store_integer(result, 0, 2) != 0 || c2s->is_banned)
 			rc = RC_NOT_ALLOWED;
 	}
 	if (c2s->stream != NULL)
@@ -58,6 +59,7 @@ void c2s_credentials(void *state, const char *domain, const char *username)
 	struct c2s *c2s = state;
 
 	c2s->references++;
+	c2s->is_banned = bans_have_account(domain, username);
 	user_credentials((struct account_key){ domain, username }, c2s_credentials_found, c2s);
 }
 
@@ -122,6 +124,8 @@ void c2s_authenticated(void *state, const char *domain, const char *username)
 
 static enum rc c2s_open_session(struct c2s *c2s, struct account *account)
 {
+	if (bans_have_jid(c2s->jid))
+		return RC_NOT_ALLOWED;
 	return session_new(account, c2s->resource, &c2s_session_events, c2s,
 	    stream_log(c2s->stream), &c2s->session);
 }

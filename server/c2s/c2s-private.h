@@ -25,6 +25,7 @@ struct c2s {
 	struct mail move;
 	struct account_waiter waiter;
 	char *resource;      /* wanted, while the account loads */
+	bool is_banned;      /* the account whose credentials are asked for */
 	unsigned at_work;    /* weight of iqs and presences that are not dealt with */
 	bool is_held;        /* they are too many: nothing more is read */
 	unsigned references; /* the stream, receipts, answers on their way */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "c2s/c2s-private.h"
+#include "core/bans.h"
 #include "core/config.h"
 #include "core/home.h"
 #include "core/session.h"
@@ -103,6 +104,26 @@ static void c2s_check_domain(struct c2s *c2s)
 		stream_fail(c2s->stream, STREAM_HOST_GONE, NULL);
 }
 
+/* Somebody who is kept out by an administrator. */
+static void c2s_check_ban(struct c2s *c2s)
+{
+	if (!bans_have_address(transport_peer(stream_transport(c2s->stream))) &&
+	    (c2s->jid == NULL || !bans_have_jid(c2s->jid)))
+		return;
+	if (c2s->session != NULL)
+		session_end(c2s->session, SESSION_KICKED);
+	else
+		stream_fail(c2s->stream, STREAM_POLICY_VIOLATION, NULL);
+}
+
+static void c2s_check_bans(void)
+{
+	struct c2s *c2s;
+
+	LIST_FOREACH (c2s, &gate.all, sibling)
+		c2s_check_ban(c2s);
+}
+
 /* At home: a new stream on the same connection (RFC 6120 section 6.4.6). */
 static void c2s_arrived(struct mail *mail)
 {
@@ -112,6 +133,7 @@ static void c2s_arrived(struct mail *mail)
 	stream_set_settings(c2s->stream, &gate.settings);
 	stream_restart(c2s->stream);
 	c2s_check_domain(c2s);
+	c2s_check_ban(c2s);
 	if (gate.shutting_down)
 		stream_fail(c2s->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
 }
@@ -162,6 +184,7 @@ void c2s_configure(void)
 		.read_bytes_per_second = limits->bytes_per_second,
 		.read_burst_bytes = limits->burst_bytes,
 	};
+	bans_watch(c2s_check_bans);
 	LIST_FOREACH (c2s, &gate.all, sibling) {
 		stream_set_settings(c2s->stream, &gate.settings);
 		transport_set_limits(stream_transport(c2s->stream), &gate.limits);
@@ -188,4 +211,6 @@ size_t c2s_count(void)
 void c2s_stop(void)
 {
 	gate.shutting_down = false;
+	bans_watch(NULL);
+	bans_install(NULL);
 }

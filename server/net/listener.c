@@ -41,6 +41,9 @@ struct listener {
 	unsigned refused; /* since then */
 };
 
+/* Of the first worker. */
+static bool (*peer_is_refused)(const struct sockaddr *peer);
+
 /* A connection on its way to its worker. */
 struct handover {
 	struct mail mail;
@@ -204,6 +207,16 @@ static void refuse(struct listener *listener, int fd, const char *limit, const c
 	listener->refused = 0;
 }
 
+static void refuse_banned(struct listener *listener, int fd)
+{
+	close(fd);
+	if (!may_log(listener))
+		return;
+	log_info(NULL, "connection refused, its address is banned", KV("port", listener->port),
+	    KV("refused", listener->refused));
+	listener->refused = 0;
+}
+
 static void handover_run(struct mail *mail)
 {
 	struct handover *handover = CONTAINER_OF(mail, struct handover, mail);
@@ -267,6 +280,10 @@ static bool accept_one(struct listener *listener)
 	/* What else goes wrong is the trouble of that one connection (accept(2)). */
 	if (fd < 0)
 		return errno != EAGAIN && listener->pause == NULL;
+	if (peer_is_refused != NULL && peer_is_refused((const void *)&peer)) {
+		refuse_banned(listener, fd);
+		return true;
+	}
 	address = address_admit((const void *)&peer, &limit, text);
 	if (address == NULL)
 		refuse(listener, fd, limit, text);
@@ -295,6 +312,11 @@ void listener_start(struct listener *listener, struct worker *const *workers, si
 	address_table_open();
 	listener->descriptor = descriptor_new(listener->fd, listener_ready, listener);
 	descriptor_watch(listener->descriptor, READY_READ);
+}
+
+void listeners_refuse(bool (*is_refused)(const struct sockaddr *peer))
+{
+	peer_is_refused = is_refused;
 }
 
 void listener_free(struct listener **listener)

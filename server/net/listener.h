@@ -12,6 +12,7 @@
 struct address;
 struct arena;
 struct listener;
+struct sockaddr;
 struct worker;
 
 struct address_limits {
@@ -34,6 +35,8 @@ unsigned listener_port(const struct listener *listener);
 /* On the first worker. */
 void listener_start(struct listener *listener, struct worker *const *workers, size_t worker_count,
     listener_accepted *accepted, void *state);
+/* On the first worker: a connection from whom it says so of is closed at once. NULL: nobody's. */
+void listeners_refuse(bool (*is_refused)(const struct sockaddr *peer));
 /* Stops accepting and closes. */
 void listener_free(struct listener **listener);
 

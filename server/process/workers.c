@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "admin/ban-rows.h"
 #include "admin/control.h"
 #include "admin/live.h"
 #include "admin/outbox.h"
@@ -11,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "c2s/c2s.h"
+#include "core/bans.h"
 #include "core/config.h"
 #include "core/home.h"
 #include "core/order.h"
@@ -42,6 +44,8 @@ static void order_listen(struct order *order)
 	if (worker_index(worker_current()) != 0)
 		return;
 	live_start();
+	ban_rows_load();
+	listeners_refuse(bans_have_peer);
 	outbox_start();
 	if (config->control != NULL &&
 	    !control_start(config->control, server.arena, &server.control_error))

@@ -169,6 +169,16 @@ class Day:
         self.until(lambda: not self.server.sql("SELECT id FROM outbox WHERE state = 'waiting'"),
                    "nothing waits")
 
+    def network_banned(self):
+        self.server.wait_log("bans in force")
+        self.a.sync()
+        self.b.sync()
+
+    def alice_banned(self):
+        self.a.expect_stream_error("policy-violation")
+        if self.can_login(self.alice):
+            raise Failure("alice can log in")
+
     def log_shown(self):
         if not self.rows or "SCRAM" in str(self.rows) or "secret" in str(self.rows):
             raise Failure(f"the log: {self.rows}")
@@ -190,6 +200,9 @@ class Day:
         "DELETE FROM roster_items": parted,
         "INSERT INTO blocked_jids": block_made,
         "DELETE FROM blocked_jids": block_gone,
+        "INSERT INTO bans (address": network_banned,
+        "INSERT INTO bans (jid": alice_banned,
+        "DELETE FROM bans": is_back,
         "SELECT username, resource": sessions_shown,
         "SELECT client": clients_shown,
         "DELETE FROM sessions WHERE domain": session_ended,

@@ -1,0 +1,74 @@
+/* ban-rows.c - the table bans is read as a whole whenever it was changed, and each worker gets the
+ * list. */
+#include "admin/ban-rows.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/bans.h"
+#include "core/home.h"
+#include "loop/worker.h"
+#include "store/store.h"
+
+/* A list on its way to a worker. */
+struct ban_parcel {
+	struct mail mail;
+	struct bans *bans;
+};
+
+/* A time that was computed may be a fraction on SQLite. */
+static const struct statement bans_select =
+    STATEMENT("SELECT CAST(address AS TEXT), jid, domain, CAST(expires_at AS BIGINT) FROM bans");
+
+static store_done bans_loaded;
+
+void ban_rows_load(void)
+{
+	store_run(&bans_select, NO_PARAMS, bans_loaded, NULL);
+}
+
+static void bans_arrived(struct mail *mail)
+{
+	struct ban_parcel *parcel = CONTAINER_OF(mail, struct ban_parcel, mail);
+
+	bans_install(parcel->bans);
+	bans_unref(&parcel->bans);
+	mem_free(parcel);
+}
+
+static void bans_spread(struct bans *bans)
+{
+	for (size_t i = 0; i < homes_count(); i++) {
+		struct ban_parcel *parcel = mem_alloc_zero(sizeof *parcel);
+
+		parcel->bans = bans_ref(bans);
+		worker_post(homes_worker(i), &parcel->mail, bans_arrived);
+	}
+}
+
+static void ban_take(struct bans *bans, const struct store_result *result, size_t row)
+{
+	const char *address = store_text(result, row, 0), *jid = store_text(result, row, 1);
+	const char *domain = store_text(result, row, 2);
+
+	if (!bans_add(bans, address, jid, domain, store_integer(result, row, 3)))
+		log_warning(NULL, "a ban is of nobody: correct its row", KV("address", address),
+		    KV("jid", jid), KV("domain", domain));
+}
+
+static void bans_loaded(const struct store_result *result, void *state)
+{
+	struct bans *bans;
+
+	(void)state;
+	if (store_rc(result) != RC_OK) {
+		log_warning(NULL, "bans cannot be read; those known stay in force",
+		    KV("why", store_message(result)));
+		return;
+	}
+	bans = bans_new();
+	for (size_t row = 0; row < store_rows(result); row++)
+		ban_take(bans, result, row);
+	log_info(NULL, "bans in force", KV("rows", store_rows(result)));
+	bans_spread(bans);
+	bans_unref(&bans);
+}

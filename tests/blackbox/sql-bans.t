@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+"""SQL as the admin interface: the table of bans."""
+import time
+
+from harness import *
+from lib.database import FLAVOUR
+
+
+def until(found, what, timeout=10):
+    deadline = time.monotonic() + timeout * FACTOR
+    while not found():
+        if time.monotonic() > deadline:
+            raise Failure(f"not in time: {what}")
+        time.sleep(0.01)
+
+
+def ban(server, column, value, expires="NULL"):
+    """Waits until it is in force."""
+    mark = server.log_mark()
+    server.sql(f"INSERT INTO bans ({column}, reason, expires_at) VALUES ('{value}', 'test', {expires})")
+    server.wait_log("bans in force", since=mark)
+
+
+def lift(server, column, value):
+    mark = server.log_mark()
+    server.sql(f"DELETE FROM bans WHERE {column} = '{value}'")
+    server.wait_log("bans in force", since=mark)
+
+
+def can_login(account, **options):
+    try:
+        account.login("again", **options).end()
+        return True
+    except (Failure, OSError):
+        return False
+
+
+def alive(client):
+    client.get("<ping xmlns='urn:xmpp:ping'/>")
+
+
+@two_users("a network is banned: its connections end, at any stage, and no other comes in")
+def _(server, romeo, juliet):
+    r = romeo.login("orchard", source="127.66.1.2")
+    j = juliet.login("balcony", source="127.67.1.2")
+    stranger = server.connect(source="127.66.1.3")
+    ban(server, "address", "127.66.0.0/16")
+    r.expect_stream_error("policy-violation")
+    stranger.expect_stream_error("policy-violation")
+    alive(j)
+    if can_login(romeo, source="127.66.200.1"):
+        raise Failure("somebody got in")
+    romeo.login("orchard", source="127.65.1.2")
+    lift(server, "address", "127.66.0.0/16")
+    romeo.login("garden", source="127.66.1.2")
+
+
+@test("a banned address gets no answer at all")
+def _(server):
+    ban(server, "address", "127.66.9.9/32" if FLAVOUR == "postgresql" else "127.66.9.9")
+    raw = None
+    try:
+        raw = server.raw(source="127.66.9.9")
+        raw.try_send("<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams'"
+                     " xmlns='jabber:client' version='1.0' to='example.org'>")
+        raw.expect_close()
+    except OSError:
+        pass  # closed even earlier
+    if raw is not None and raw.header is not None:
+        raise Failure("an answer")
+    server.raw(source="127.66.9.10").close()
+    server.sql("DELETE FROM bans")
+
+
+@two_users("an account is banned: its sessions end, it cannot log in, and others can")
+def _(server, romeo, juliet):
+    clients = [romeo.login("one"), romeo.login("two")]
+    j = juliet.login("balcony")
+    ban(server, "jid", romeo.jid)
+    for client in clients:
+        client.expect_stream_error("policy-violation")
+    if can_login(romeo) or can_login(romeo, mechanism="PLAIN"):
+        raise Failure("it can log in")
+    alive(j)
+    juliet.login("window")
+    lift(server, "jid", romeo.jid)
+    romeo.login("one")
+
+
+@test("a domain is banned, and another is not")
+def _(server, romeo):
+    other = server.account("benvolio", domain="example.net")
+    o, r = other.login("square"), romeo.login("orchard")
+    ban(server, "domain", "example.net")
+    o.expect_stream_error("policy-violation")
+    alive(r)
+    if can_login(other):
+        raise Failure("it can log in")
+    lift(server, "domain", "example.net")
+    other.login("square")
+
+
+@test("a ban ends when it expires, and one that has is none")
+def _(server, romeo):
+    r = romeo.login("orchard")
+    ban(server, "jid", romeo.jid, expires=int((time.time() - 1) * 1000000))
+    alive(r)
+    server.sql("DELETE FROM bans")
+    soon = int((time.time() + 1.5) * 1000000) + (0 if FLAVOUR == "postgresql" else 0.25)
+    ban(server, "jid", romeo.jid, expires=soon)
+    r.expect_stream_error("policy-violation")
+    until(lambda: can_login(romeo), "login after the time")
+    if time.time() * 1000000 < soon:
+        raise Failure("login before the time")
+    server.sql("DELETE FROM bans")
+
+
+@test("bans are in force after a restart")
+def _(server, romeo):
+    ban(server, "jid", romeo.jid)
+    server.restart()
+    server.wait_log("bans in force")
+    if can_login(romeo):
+        raise Failure("it can log in")
+    lift(server, "jid", romeo.jid)
+
+
+@test("what can be nobody is refused, with what to write instead")
+def _(server):
+    for columns, values, words in (("address", "'192.0.2.x'", ("cidr", "192.0.2.0/24")),
+                                   ("address", "'here'", ("cidr", "192.0.2.0/24")),
+                                   ("jid", "'example.org'", ("no account",)),
+                                   ("jid", "'Romeo@example.org'", ("prepared", "lower case")),
+                                   ("jid", "'romeo@example.org/orchard'", ("no account",)),
+                                   ("domain", "'romeo@example.org'", ("no domain", "domain is none")),
+                                   ("domain", "''", ("no domain", "domain is none")),
+                                   ("jid, domain", "'a@b', 'b'", ("of one address",)),
+                                   ("reason", "'none'", ("of one address",))):
+        try:
+            server.sql(f"INSERT INTO bans ({columns}) VALUES ({values})")
+        except Exception as error:
+            if not any(word in str(error) for word in words):
+                raise
+        else:
+            raise Failure(f"done: {columns} {values}")
+
+
+main()
