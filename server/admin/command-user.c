@@ -136,16 +136,10 @@ static void user_disabled(const struct store_result *result, void *state)
 {
 	struct command *command = state;
 	struct account *account = account_peek(command->jid);
-	struct session *session, *next;
 
 	if (store_rc(result) == RC_OK && account != NULL) {
-		account_ref(account);
 		account->disabled = true;
-		for (session = TAILQ_FIRST(&account->sessions); session != NULL; session = next) {
-			next = TAILQ_NEXT(session, sibling);
-			session_end(session, SESSION_NOT_AUTHORIZED);
-		}
-		account_unref(account);
+		sessions_end(account, SESSION_NOT_AUTHORIZED);
 	}
 	user_changed(result, state);
 }

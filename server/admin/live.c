@@ -31,7 +31,8 @@ struct concern {
 	const struct jid *jid;
 	STAILQ_HEAD(removed_list, removed_contact) removed;
 	STAILQ_HEAD(thrown_out_list, thrown_out) thrown_out;
-	bool is_changed; /* not only its sessions */
+	bool is_changed;       /* not only its sessions */
+	bool has_new_password; /* of an account that was there before */
 };
 
 struct thrown_out {
@@ -107,12 +108,16 @@ static uint8_t subscription_of(const char *name)
 	return text_equal(name, "to") ? SUBSCRIPTION_TO : SUBSCRIPTION_NONE;
 }
 
+/* What is secret is only said to be "changed". */
 static void user_changed(struct concern *concern, const struct change *change, const json_t *before)
 {
 	json_t *after = change->after == NULL ? NULL : json_loads(change->after, 0, NULL);
 
-	(void)before;
 	has_passwords |= member(after, "password") != NULL;
+	if (before != NULL && after != NULL)
+		concern->has_new_password |= member(after, "password") != NULL ||
+		                             member(after, "scram_sha_1") != NULL ||
+		                             member(after, "scram_sha_256") != NULL;
 	json_decref(after);
 }
 
@@ -181,6 +186,15 @@ static void change_gather(const struct change *change)
 
 /* ---- telling ---- */
 
+/* Whoever knows the old one is out. */
+static void password_was_reset(const struct jid *jid)
+{
+	struct account *account = account_peek(jid);
+
+	if (account != NULL && home_config()->reset_ends_sessions)
+		sessions_end(account, SESSION_NOT_AUTHORIZED);
+}
+
 /* At the account's home. */
 static void concern_arrived(struct mail *mail)
 {
@@ -188,6 +202,8 @@ static void concern_arrived(struct mail *mail)
 	struct removed_contact *removed;
 	struct thrown_out *thrown_out;
 
+	if (concern->has_new_password)
+		password_was_reset(concern->jid);
 	STAILQ_FOREACH (thrown_out, &concern->thrown_out, next)
 		session_kick(concern->jid, thrown_out->session_id);
 	if (concern->is_changed)

@@ -109,24 +109,14 @@ bool account_can_go_on(const struct account *account)
 	return account->phase == ACCOUNT_READY && account->session_count > 0;
 }
 
-/* Nobody stays logged in to an account that is disabled. */
-static void account_end_sessions(struct account *account)
-{
-	struct session *session, *next;
-
-	for (session = TAILQ_FIRST(&account->sessions); session != NULL; session = next) {
-		next = TAILQ_NEXT(session, sibling);
-		session_end(session, SESSION_NOT_AUTHORIZED);
-	}
-}
-
 static void account_set_loaded(struct account *account)
 {
 	switch (account->load_rc) {
 	case RC_OK:
 		account->phase = ACCOUNT_READY;
+		/* Nobody stays logged in. */
 		if (account->disabled)
-			account_end_sessions(account);
+			sessions_end(account, SESSION_NOT_AUTHORIZED);
 		return;
 	case RC_ITEM_NOT_FOUND:
 		if (account->session_count > 0)

@@ -299,15 +299,10 @@ bool account_sees_presence_of(const struct account *account, const struct jid *c
 
 void account_set_gone(struct account *account)
 {
-	struct session *session, *next;
-
 	if (account->phase == ACCOUNT_GONE)
 		return;
 	account_ref(account);
-	for (session = TAILQ_FIRST(&account->sessions); session != NULL; session = next) {
-		next = TAILQ_NEXT(session, sibling);
-		session_end(session, SESSION_NOT_AUTHORIZED);
-	}
+	sessions_end(account, SESSION_NOT_AUTHORIZED);
 	account_leave_turn(account);
 	account->phase = ACCOUNT_GONE;
 	if (hash_get(cache.all, account->jid->text, jid_bare_length(account->jid)) == account)

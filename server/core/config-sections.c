@@ -19,7 +19,7 @@
 struct top {
 	const char *database, *schema, *module_path, *control, *user;
 	unsigned workers, scram_iterations;
-	bool tls_required, allow_plain;
+	bool tls_required, allow_plain, reset_ends_sessions;
 	const char *const *modules;
 };
 
@@ -50,6 +50,8 @@ static const struct config_key top_keys[] = {
 	    "PBKDF2 rounds of new passwords (RFC 7677: at least 4096)."),
 	CONFIG_BOOL(struct top, tls_required, true, "No login without TLS."),
 	CONFIG_BOOL(struct top, allow_plain, true, "Offer SASL PLAIN, inside TLS only."),
+	CONFIG_BOOL(struct top, reset_ends_sessions, true,
+	    "A password set with SQL ends the sessions of its account."),
 	CONFIG_LIST(struct top, modules, DEFAULT_MODULES, "What to load, in the order of hooks."),
 	CONFIG_END
 };
@@ -384,6 +386,7 @@ void config_top_read(const struct config_file *file, struct config *config, stru
 	config->scram_iterations = top.scram_iterations;
 	config->tls_required = top.tls_required;
 	config->allow_plain = top.allow_plain;
+	config->reset_ends_sessions = top.reset_ends_sessions;
 	config->modules = top.modules;
 }
 

@@ -62,6 +62,7 @@ struct config {
 	unsigned scram_iterations;
 	bool tls_required;
 	bool allow_plain;
+	bool reset_ends_sessions; /* a password set with SQL ends the sessions */
 	enum log_level log_level;
 	enum log_format log_format;
 	const char *log_file;       /* NULL: standard error */

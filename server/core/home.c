@@ -81,16 +81,9 @@ static void home_end_retired(void)
 	struct account *account;
 	size_t cursor = 0;
 
-	while ((account = accounts_next(&cursor)) != NULL) {
-		struct session *session, *next;
-
-		if (account->session_count == 0 || config_serves(current, account->jid))
-			continue;
-		for (session = TAILQ_FIRST(&account->sessions); session != NULL; session = next) {
-			next = TAILQ_NEXT(session, sibling);
-			session_end(session, SESSION_HOST_GONE);
-		}
-	}
+	while ((account = accounts_next(&cursor)) != NULL)
+		if (account->session_count > 0 && !config_serves(current, account->jid))
+			sessions_end(account, SESSION_HOST_GONE);
 }
 
 void home_reload(struct config *config)

@@ -157,6 +157,18 @@ void session_end(struct session *session, enum session_end end)
 	session->events->end(session->state, end);
 }
 
+void sessions_end(struct account *account, enum session_end end)
+{
+	struct session *session, *next;
+
+	account_ref(account);
+	for (session = TAILQ_FIRST(&account->sessions); session != NULL; session = next) {
+		next = TAILQ_NEXT(session, sibling);
+		session_end(session, end);
+	}
+	account_unref(account);
+}
+
 unsigned session_kick(const struct jid *jid, int64_t id)
 {
 	const char *resource = jid_resource(jid);

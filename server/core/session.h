@@ -90,6 +90,8 @@ void session_free(struct session **session);
  * has made it with `from`. */
 void session_receive(struct session *session, struct stanza *stanza, struct receipt *receipt);
 void session_end(struct session *session, enum session_end end);
+/* All of an account. */
+void sessions_end(struct account *account, enum session_end end);
 /* Throws out (SESSION_KICKED) the session of a full JID, or all of a bare one, which lives here;
  * `id` other than 0: only that one. Returns how many there were. */
 unsigned session_kick(const struct jid *jid, int64_t id);

@@ -59,12 +59,23 @@ def _(server):
     g.expect("<message id='m2'/>")
 
 
-@test("a new password takes the place of the old one at once")
+@test("a new password takes the place of the old one at once, and ends the sessions")
 def _(server, romeo):
+    r = romeo.login("orchard", presence=True)
     server.sql(f"UPDATE users SET password = 'changed' WHERE {row(romeo)}")
+    r.expect_stream_error("not-authorized")
     settled(server, romeo)
     romeo.password = "changed"
     until(lambda: can_login(romeo), "login with the new password")
+    server.settings = "reset_ends_sessions = false"
+    server.reload(wait_for="reloaded")
+    r = romeo.login("orchard", presence=True)
+    server.sql(f"UPDATE users SET password = 'again' WHERE {row(romeo)}")
+    romeo.password = "again"
+    until(lambda: can_login(romeo), "login with yet another password")
+    r.get(f"<ping xmlns='{NS.ping}'/>")
+    server.settings = ""
+    server.reload(wait_for="reloaded")
 
 
 def can_login(account):

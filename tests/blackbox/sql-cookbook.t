@@ -74,8 +74,10 @@ class Day:
         self.until(lambda: self.can_login(self.carol), "carol logs in")
 
     def password_changed(self):
+        self.a.expect_stream_error("not-authorized")
         self.alice.password = "another secret"
         self.until(lambda: self.can_login(self.alice), "alice logs in with the new password")
+        self.a = self.online(self.alice, "desk")
 
     def carol_deleted(self):
         self.until(lambda: not self.can_login(self.carol), "carol is gone")
