@@ -8,6 +8,7 @@
 
 #include "admin/outbox.h"
 #include "admin/ban-rows.h"
+#include "admin/sweep.h"
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -23,6 +24,8 @@
 #include "core/user-password.h"
 #include "loop/worker.h"
 #include "store/changes.h"
+
+#define DAY_US (INT64_C(86400) * 1000000)
 
 /* What is to be done about one account, on its way to its home. */
 struct concern {
@@ -48,6 +51,7 @@ struct removed_contact {
 
 /* Of the first worker: what this reading has brought so far, by bare JID. */
 static struct hash *concerns;
+static struct sweep *live_sweep;
 static bool has_bans;      /* rows that tell of them */
 static bool has_passwords; /* there are some in the rows */
 static bool has_outgoing;  /* there are messages in the outbox */
@@ -236,12 +240,23 @@ static void changes_tell(void)
 
 /* ---- from start to stop ---- */
 
+/* The log is kept for those who look back. */
+static const struct statement changes_sweep =
+    STATEMENT("DELETE FROM changes WHERE id IN"
+	      " (SELECT id FROM changes WHERE changed_at < $1 ORDER BY changed_at LIMIT $2)");
+
+static int64_t changes_keep_us(void)
+{
+	return (int64_t)home_config()->changes_days * DAY_US;
+}
+
 static const struct change_events live_events = { change_gather, changes_tell };
 
 void live_start(void)
 {
 	concerns = hash_new();
 	changes_follow(&live_events);
+	live_sweep = sweep_new(&changes_sweep, changes_keep_us);
 }
 
 void live_stop(void)
@@ -250,6 +265,7 @@ void live_stop(void)
 	size_t cursor = 0;
 
 	changes_ignore();
+	sweep_free(&live_sweep);
 	while (concerns != NULL && (concern = hash_next(concerns, &cursor)) != NULL)
 		arena_free(&concern->arena);
 	hash_free(&concerns);

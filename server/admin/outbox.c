@@ -5,6 +5,7 @@
  * next pass, which every change of the table begins. What cannot be sent for the moment goes on
  * waiting, with all behind it that is for the same account, and is tried again. */
 #include "admin/outbox-private.h"
+#include "admin/sweep.h"
 
 #include "base/arena.h"
 #include "base/hash.h"
@@ -26,10 +27,7 @@
 /* Until what could not be sent is tried again. */
 #define RETRY_MS 1000
 /* Done rows are looked for so often, and removed when they are that old, so many at a time. */
-#define SWEEP_MS (600 * 1000)
-#define SWEEP_AGAIN_MS 100
 #define KEEP_US (INT64_C(7) * 86400 * 1000000)
-#define SWEEP_ROWS 500
 
 static const struct statement outbox_select =
     STATEMENT("SELECT " OUTBOX_COLUMNS " FROM outbox WHERE state = 'waiting' AND id > $1"
@@ -50,10 +48,11 @@ static struct {
 	int64_t last; /* the number that the pass has come to */
 	struct hash *under_way;
 	size_t stuck; /* of these */
-	struct timer *retry, *patience, *sweep;
+	struct timer *retry, *patience;
+	struct sweep *sweep;
 } outbox;
 
-static store_done portion_read, broadcast_claimed, failure_written, old_removed;
+static store_done portion_read, broadcast_claimed, failure_written;
 
 static void outbox_go_on(void);
 
@@ -275,18 +274,9 @@ static void retry_due(void *state)
 
 /* ---- old rows ---- */
 
-static void sweep_due(void *state)
+static int64_t outbox_keep_us(void)
 {
-	(void)state;
-	store_run(&outbox_sweep, PARAMS(time_now_us() - KEEP_US, SWEEP_ROWS), old_removed, NULL);
-}
-
-static void old_removed(const struct store_result *result, void *state)
-{
-	(void)state;
-	if (outbox.is_open)
-		timer_set(
-		    outbox.sweep, store_changed(result) == SWEEP_ROWS ? SWEEP_AGAIN_MS : SWEEP_MS);
+	return KEEP_US;
 }
 
 /* ---- from start to stop ---- */
@@ -298,10 +288,9 @@ void outbox_start(void)
 	lanes_start();
 	outbox.retry = timer_new(retry_due, NULL);
 	outbox.patience = timer_new(patience_over, NULL);
-	outbox.sweep = timer_new(sweep_due, NULL);
 	outbox.passing = outbox.reading = false;
 	outbox.is_open = true;
-	timer_set(outbox.sweep, SWEEP_AGAIN_MS);
+	outbox.sweep = sweep_new(&outbox_sweep, outbox_keep_us);
 	outbox_wake();
 }
 
@@ -312,7 +301,7 @@ void outbox_close(void)
 	outbox.is_open = false;
 	timer_free(&outbox.retry);
 	timer_free(&outbox.patience);
-	timer_free(&outbox.sweep);
+	sweep_free(&outbox.sweep);
 }
 
 size_t outbox_busy(void)

@@ -18,7 +18,7 @@
 /* What the file says outside of its sections. */
 struct top {
 	const char *database, *schema, *module_path, *control, *user;
-	unsigned workers, scram_iterations;
+	unsigned workers, scram_iterations, changes_days;
 	bool tls_required, allow_plain, reset_ends_sessions;
 	const char *const *modules;
 };
@@ -52,6 +52,8 @@ static const struct config_key top_keys[] = {
 	CONFIG_BOOL(struct top, allow_plain, true, "Offer SASL PLAIN, inside TLS only."),
 	CONFIG_BOOL(struct top, reset_ends_sessions, true,
 	    "A password set with SQL ends the sessions of its account."),
+	CONFIG_NUMBER(struct top, changes_days, 365, 0, 36500,
+	    "Days for which the log of changes made with SQL is kept; 0: for ever."),
 	CONFIG_LIST(struct top, modules, DEFAULT_MODULES, "What to load, in the order of hooks."),
 	CONFIG_END
 };
@@ -386,6 +388,7 @@ void config_top_read(const struct config_file *file, struct config *config, stru
 	config->scram_iterations = top.scram_iterations;
 	config->tls_required = top.tls_required;
 	config->allow_plain = top.allow_plain;
+	config->changes_days = top.changes_days;
 	config->reset_ends_sessions = top.reset_ends_sessions;
 	config->modules = top.modules;
 }

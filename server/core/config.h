@@ -62,6 +62,7 @@ struct config {
 	unsigned scram_iterations;
 	bool tls_required;
 	bool allow_plain;
+	unsigned changes_days;    /* for which the log of changes is kept; 0: for ever */
 	bool reset_ends_sessions; /* a password set with SQL ends the sessions */
 	enum log_level log_level;
 	enum log_format log_format;

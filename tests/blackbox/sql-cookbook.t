@@ -37,9 +37,11 @@ class Day:
         self.alice, self.bob, self.carol = (Account(server, name, "example.org")
                                             for name in ("alice", "bob", "carol"))
         server.insert_users([self.alice, self.bob])
+        self.since = {}  # when they logged in last
         self.a, self.b = self.online(self.alice, "desk"), self.online(self.bob, "phone")
 
     def online(self, account, resource):
+        self.since[account.username] = time.time_ns() // 1000
         client = account.login(resource)
         client.roster()
         client.available()
@@ -220,9 +222,17 @@ class Day:
         "SELECT moment": log_shown,
     }
 
+    def rows_written(self):
+        """Sessions are written within a tenth of a second."""
+        online = "SELECT username, since FROM sessions WHERE username IN ('alice', 'bob')"
+        self.until(lambda: sum(int(since) >= self.since[name] for name, since in self.server.sql(online))
+                   == 2, "rows of both sessions")
+
     def run(self, statement):
         for start in sorted(self.effects, key=len, reverse=True):
             if statement.startswith(start):
+                if "FROM sessions" in statement:
+                    self.rows_written()
                 self.again = lambda: self.server.sql(statement)
                 self.rows = self.again()
                 self.effects[start](self)

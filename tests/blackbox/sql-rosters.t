@@ -190,6 +190,22 @@ def _(server, romeo):
         raise Failure(f"what the log says: {rows}")
 
 
+@test("the log forgets what is older than a year")
+def _():
+    with Server(workers=1) as server:
+        account = server.account("romeo")
+        server.stop()
+        year = 366 * 86400 * 1000000
+        server.sql(f"UPDATE changes SET changed_at = changed_at - {year} WHERE username = '{account.username}'")
+        server.account("juliet")
+        server.start()
+        carry(lambda: server.sql("SELECT count(*) FROM changes WHERE username LIKE 'romeo%'") == [("0",)],
+              "old rows are gone")
+        if server.sql("SELECT count(*) FROM changes WHERE username LIKE 'juliet%'") == [("0",)]:
+            raise Failure("new rows are gone, too")
+        server.stop()
+
+
 @test("what the server writes itself is not in the log")
 def _(server, romeo):
     r = online(romeo, "orchard")
