@@ -6,8 +6,9 @@
 
 #include <jansson.h>
 
-#include "admin/outbox.h"
 #include "admin/ban-rows.h"
+#include "admin/live-groups.h"
+#include "admin/outbox.h"
 #include "admin/sweep.h"
 #include "base/arena.h"
 #include "base/hash.h"
@@ -113,16 +114,15 @@ static uint8_t subscription_of(const char *name)
 }
 
 /* What is secret is only said to be "changed". */
-static void user_changed(struct concern *concern, const struct change *change, const json_t *before)
+static void user_changed(
+    struct concern *concern, const struct change *change, const json_t *before, const json_t *after)
 {
-	json_t *after = change->after == NULL ? NULL : json_loads(change->after, 0, NULL);
-
+	(void)change;
 	has_passwords |= member(after, "password") != NULL;
 	if (before != NULL && after != NULL)
 		concern->has_new_password |= member(after, "password") != NULL ||
 		                             member(after, "scram_sha_1") != NULL ||
 		                             member(after, "scram_sha_256") != NULL;
-	json_decref(after);
 }
 
 static void contact_removed(struct concern *concern, const json_t *before)
@@ -137,8 +137,10 @@ static void contact_removed(struct concern *concern, const json_t *before)
 		STAILQ_INSERT_TAIL(&concern->removed, removed, next);
 }
 
-static void item_changed(struct concern *concern, const struct change *change, const json_t *before)
+static void item_changed(
+    struct concern *concern, const struct change *change, const json_t *before, const json_t *after)
 {
+	(void)after;
 	if (text_equal(change->operation, "delete"))
 		contact_removed(concern, before);
 }
@@ -159,7 +161,8 @@ static void session_removed(struct concern *concern, const json_t *before)
 /* What a table needs beyond having the account loaded again. */
 static const struct {
 	const char *subject;
-	void (*changed)(struct concern *concern, const struct change *change, const json_t *before);
+	void (*changed)(struct concern *concern, const struct change *change, const json_t *before,
+	    const json_t *after);
 } subjects[] = {
 	{ "users", user_changed },
 	{ "roster_items", item_changed },
@@ -169,6 +172,7 @@ static void change_gather(const struct change *change)
 {
 	json_t *before = change->before == NULL ? NULL : json_loads(change->before, 0, NULL);
 	struct concern *concern;
+	json_t *after;
 
 	has_outgoing |= text_equal(change->subject, "outbox");
 	has_bans |= text_equal(change->subject, "bans");
@@ -179,13 +183,16 @@ static void change_gather(const struct change *change)
 		json_decref(before);
 		return;
 	}
+	after = change->after == NULL ? NULL : json_loads(change->after, 0, NULL);
 	/* A row that was given to another account concerns both. */
 	concern_of_account(member(before, "domain"), member(before, "username"));
 	concern = concern_of_account(change->domain, change->username);
 	for (size_t i = 0; concern != NULL && i < COUNT_OF(subjects); i++)
 		if (text_equal(change->subject, subjects[i].subject))
-			subjects[i].changed(concern, change, before);
+			subjects[i].changed(concern, change, before, after);
+	live_groups_gather(change, before, after);
 	json_decref(before);
+	json_decref(after);
 }
 
 /* ---- telling ---- */
@@ -228,6 +235,7 @@ static void changes_tell(void)
 	if (has_passwords)
 		passwords_take();
 	has_passwords = false;
+	live_groups_tell();
 	while ((concern = hash_next(concerns, &cursor)) != NULL) {
 		hash_remove(concerns, jid_text(concern->jid), strlen(jid_text(concern->jid)));
 		worker_post(home_of(concern->jid), &concern->mail, concern_arrived);
@@ -266,6 +274,7 @@ void live_stop(void)
 
 	changes_ignore();
 	sweep_free(&live_sweep);
+	live_groups_stop();
 	while (concerns != NULL && (concern = hash_next(concerns, &cursor)) != NULL)
 		arena_free(&concern->arena);
 	hash_free(&concerns);

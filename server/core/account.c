@@ -11,6 +11,7 @@
 #include "core/roster.h"
 #include "core/router.h"
 #include "core/session.h"
+#include "core/shared-group.h"
 #include "core/subscription.h"
 #include "core/task.h"
 #include "core/user.h"
@@ -277,12 +278,9 @@ bool account_is_gone(const struct account *account)
 static bool account_has_subscription(
     const struct account *account, const struct jid *contact, enum subscription wanted)
 {
-	const struct roster_item *item;
-
 	if (jid_equal_bare(account->jid, contact))
 		return true;
-	item = account->roster == NULL ? NULL : roster_find(account, contact);
-	return item != NULL && (item->subscription & wanted) != 0;
+	return (roster_view(account, contact).subscription & wanted) != 0;
 }
 
 bool account_shows_presence_to(const struct account *account, const struct jid *contact)
@@ -327,10 +325,12 @@ static void account_removed(const struct store_result *result, void *state)
 
 	if (removal->on_done != NULL)
 		removal->on_done(result, removal->state);
-	if (store_rc(result) == RC_OK && account->phase != ACCOUNT_GONE) {
+	/* Somebody else's change may have had it loaded, and found gone, before this is heard of. */
+	if (store_rc(result) == RC_OK) {
 		while (account->roster != NULL && (item = roster_next(account, &cursor)) != NULL)
 			subscription_cancel(account, item);
 		account_set_gone(account);
+		shared_groups_announce(account->jid);
 	}
 	account_unref(account);
 	mem_free(removal);

@@ -48,8 +48,9 @@ struct account {
 	unsigned waiting_count;
 	uint64_t arrivals; /* the last place given to a task */
 	bool disabled;
-	bool draining; /* account_run_waiting() is on the stack */
-	bool is_stale; /* memory may not be what the database has: to be loaded again */
+	unsigned untold; /* changes of the roster that clients are being told of */
+	bool draining;   /* account_run_waiting() is on the stack */
+	bool is_stale;   /* memory may not be what the database has: to be loaded again */
 	/* What is being loaded may be older than memory, or than what others have written since. */
 	bool is_overtaken;
 	enum rc load_rc;

@@ -10,6 +10,7 @@
 #include "core/presence.h"
 #include "core/router.h"
 #include "core/session.h"
+#include "core/shared-group.h"
 #include "core/task.h"
 #include "loop/worker.h"
 
@@ -69,6 +70,7 @@ void home_start(struct config *config)
 {
 	current = config_ref(config);
 	last_id = 0;
+	shared_groups_start();
 	accounts_start();
 	router_start();
 	presence_start();
@@ -101,13 +103,14 @@ void home_stop(void)
 	deliveries_stop();
 	router_stop();
 	accounts_stop();
+	shared_groups_stop();
 	config_unref(&current);
 }
 
 size_t home_busy(void)
 {
 	return tasks_count() + home_sessions() + accounts_busy() + probes_waiting() +
-	       deliveries_count();
+	       deliveries_count() + shared_groups_busy();
 }
 
 size_t home_sessions(void)

@@ -16,49 +16,41 @@ bool presence_concerns(const struct jid *blocked, const struct jid *jid)
 	return jid_equal(blocked, jid);
 }
 
-/* Whom to tell of a roster item: the contact, only the one resource, or nobody. */
-static const struct jid *item_concerned(
-    struct arena *arena, const struct roster_item *item, const struct jid *jid)
+/* Whom to tell of a subscriber: the contact, only the one resource, or nobody. */
+static const struct jid *subscriber_concerned(const struct jid *contact, const struct jid *jid)
 {
-	const struct jid *contact;
-
-	if ((item->subscription & SUBSCRIPTION_FROM) == 0)
-		return NULL;
-	contact = roster_item_jid(arena, item);
 	if (jid_is_bare(jid))
 		return presence_concerns(jid, contact) ? contact : NULL;
 	return jid_equal_bare(jid, contact) ? jid : NULL;
 }
 
-void account_hide_from(struct account *account, const struct jid *contact)
+/* Tells every subscriber that `jid` concerns. */
+static void subscribers_tell(struct account *account, const struct jid *jid,
+    void (*tell)(struct account *account, const struct jid *contact))
 {
 	struct arena *arena = arena_new(0);
-	const struct roster_item *item;
-	const struct jid *to;
-	struct session *session;
-	size_t cursor = 0;
+	const struct jid **contacts, *to;
+	size_t count;
 
-	TAILQ_FOREACH (session, &account->sessions, sibling)
-		presence_hide_directed(session, contact);
-	while ((item = roster_next(account, &cursor)) != NULL) {
-		to = item_concerned(arena, item, contact);
+	contacts = roster_subscribed(account, arena, SUBSCRIPTION_FROM, &count);
+	for (size_t i = 0; i < count; i++) {
+		to = subscriber_concerned(contacts[i], jid);
 		if (to != NULL)
-			presence_hide(account, to);
+			tell(account, to);
 	}
 	arena_free(&arena);
 }
 
+void account_hide_from(struct account *account, const struct jid *contact)
+{
+	struct session *session;
+
+	TAILQ_FOREACH (session, &account->sessions, sibling)
+		presence_hide_directed(session, contact);
+	subscribers_tell(account, contact, presence_hide);
+}
+
 void account_show_to(struct account *account, const struct jid *contact)
 {
-	struct arena *arena = arena_new(0);
-	const struct roster_item *item;
-	const struct jid *to;
-	size_t cursor = 0;
-
-	while ((item = roster_next(account, &cursor)) != NULL) {
-		to = item_concerned(arena, item, contact);
-		if (to != NULL)
-			presence_show(account, to);
-	}
-	arena_free(&arena);
+	subscribers_tell(account, contact, presence_show);
 }

@@ -152,8 +152,13 @@ struct probe {
 	struct stanza *stanza; /* referenced */
 };
 
-static const struct statement subscription_select = STATEMENT(
-    "SELECT subscription FROM roster_items WHERE domain = $1 AND username = $2 AND contact = $3");
+/* By its own row, or because the prober sees a shared group that it is in. */
+static const struct statement subscription_select =
+    STATEMENT("SELECT 1 FROM roster_items WHERE domain = $1 AND username = $2 AND contact = $3"
+	      " AND subscription IN ('from', 'both')"
+	      " UNION ALL SELECT 1 FROM group_members m"
+	      " JOIN visible_groups v ON v.domain = m.domain AND v.group_name = m.group_name"
+	      " WHERE m.domain = $1 AND m.username = $2 AND v.domain = $4 AND v.username = $5");
 
 static store_done subscription_loaded;
 
@@ -176,10 +181,12 @@ static void probe_look_up(struct turn *turn)
 	struct probe *probe = CONTAINER_OF(turn, struct probe, turn);
 	struct arena *arena = arena_new(0);
 	struct account_key key = { jid_domain(arena, probe->asked), jid_node(arena, probe->asked) };
+	const struct jid *prober = stanza_from(probe->stanza);
 
 	store_run(&subscription_select,
-	    PARAMS(key, jid_bare_text(arena, stanza_from(probe->stanza))), subscription_loaded,
-	    probe);
+	    PARAMS(key, jid_bare_text(arena, prober), jid_domain(arena, prober),
+		jid_node(arena, prober)),
+	    subscription_loaded, probe);
 	arena_free(&arena);
 }
 
@@ -205,14 +212,12 @@ static void subscription_loaded(const struct store_result *result, void *state)
 {
 	struct probe *probe = state;
 	const struct account *account = account_peek(probe->asked);
-	const char *subscription;
 
 	turns_end(&lookups, &probe->turn);
 	if (account_is_known(account)) {
 		probe_answer(account, probe->asked, probe->stanza);
 	} else if (store_rc(result) == RC_OK) {
-		subscription = store_rows(result) == 0 ? "none" : store_text(result, 0, 0);
-		if (text_equal(subscription, "from") || text_equal(subscription, "both"))
+		if (store_rows(result) > 0)
 			probe_reply(probe->stanza, probe->asked, PRESENCE_UNAVAILABLE);
 		else
 			probe_reply(probe->stanza, probe->asked, PRESENCE_UNSUBSCRIBED);

@@ -22,27 +22,29 @@ bool presence_is_hidden(const struct account *account, const struct jid *contact
 	return false;
 }
 
-/* The same stanza to all contacts with a subscription in that direction. */
+/* The same stanza to all contacts with a subscription in that direction. Those that are contacts by
+ * shared groups alone, maybe thousands, are known to be of ours: nobody need look up what they
+ * would answer, and who is not there does not answer at all. */
 static void send_to_contacts(struct account *account, const struct stanza *stanza,
     struct receipt *receipt, enum subscription direction)
 {
-	const struct jid **contacts;
-	const struct roster_item *item;
-	size_t count = 0, cursor = 0;
-	struct arena *arena;
+	struct arena *arena = arena_new(0);
+	size_t found, own_count = 0, shared_count = 0;
+	const struct jid **contacts = roster_subscribed(account, arena, direction, &found);
+	const struct jid **shared = arena_alloc(arena, (found + 1) * sizeof *shared);
 
-	if (roster_items(account) == 0)
-		return;
-	arena = arena_new(0);
-	contacts = arena_alloc(arena, roster_items(account) * sizeof *contacts);
-	while ((item = roster_next(account, &cursor)) != NULL) {
-		if ((item->subscription & direction) == 0)
+	for (size_t i = 0; i < found; i++) {
+		const struct roster_item *item = roster_find(account, contacts[i]);
+
+		if (presence_is_hidden(account, contacts[i]))
 			continue;
-		contacts[count] = roster_item_jid(arena, item);
-		if (!presence_is_hidden(account, contacts[count]))
-			count++;
+		if (item != NULL && (item->subscription & direction) != 0)
+			contacts[own_count++] = contacts[i];
+		else
+			shared[shared_count++] = contacts[i];
 	}
-	router_send_many(stanza, receipt, contacts, count);
+	router_send_many(stanza, receipt, contacts, own_count);
+	router_send_online(stanza, receipt, shared, shared_count);
 	arena_free(&arena);
 }
 

@@ -42,13 +42,13 @@ static struct element *roster_whole(struct task *task)
 	struct arena *arena = task_arena(task);
 	const struct account *account = task_account(task);
 	struct element *query = roster_query(task);
-	struct roster_item *item;
-	size_t cursor = 0;
+	const struct jid **contacts;
+	size_t count;
 
 	element_set(arena, query, "ver", roster_version(account, arena));
-	while ((item = roster_next(account, &cursor)) != NULL)
-		if (item->listed)
-			element_add(query, roster_item_element(arena, item));
+	contacts = roster_visible(account, arena, &count);
+	for (size_t i = 0; i < count; i++)
+		element_add(query, roster_contact_element(arena, account, contacts[i]));
 	return query;
 }
 
@@ -134,7 +134,7 @@ static enum rc set_read(struct roster_set *set, struct task *task)
 
 /* ---- set: what is done ---- */
 
-/* Section 2.5.2. A request of theirs is refused with it. */
+/* Section 2.5.2. A request of theirs is refused with it. What shared groups give stays. */
 static enum verdict roster_remove(struct task *task, const struct roster_set *set)
 {
 	struct account *account = task_account(task);
@@ -142,26 +142,42 @@ static enum verdict roster_remove(struct task *task, const struct roster_set *se
 	struct roster_write *write;
 
 	if (item == NULL || !item->listed)
-		return task_fail(task, RC_ITEM_NOT_FOUND);
+		return task_fail(task, roster_view(account, set->contact).is_visible
+					   ? RC_NOT_ALLOWED
+					   : RC_ITEM_NOT_FOUND);
 	write = roster_write_new(account, task);
 	roster_write_removal(write, item);
 	if (item->request)
 		roster_write_no_request(write, set->contact);
-	roster_write_push_removal(write, item);
 	subscription_cancel(account, item);
 	roster_drop(account, set->contact);
+	roster_write_push(write, set->contact);
 	roster_write_end(write);
 	return DONE;
 }
 
+/* Clients send back what they were told: titles of shared groups do not become groups of its own.
+ */
+static void groups_drop_shared(struct roster_set *set, const struct account *account)
+{
+	size_t count = set->group_count;
+
+	set->group_count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!roster_is_title(account, set->contact, set->groups[i]))
+			set->groups[set->group_count++] = set->groups[i];
+}
+
 /* Sections 2.3.2 and 2.4.2. */
-static enum verdict roster_put(struct task *task, const struct roster_set *set)
+static enum verdict roster_put(struct task *task, struct roster_set *set)
 {
 	struct account *account = task_account(task);
 	struct roster_item *item = roster_find(account, set->contact);
-	size_t bytes = roster_item_bytes(set->contact, set->name, set->groups, set->group_count);
 	struct roster_write *write;
+	size_t bytes;
 
+	groups_drop_shared(set, account);
+	bytes = roster_item_bytes(set->contact, set->name, set->groups, set->group_count);
 	if (!roster_has_room(account, item, bytes))
 		return task_fail(task, RC_NOT_ALLOWED);
 	item = roster_describe(account, set->contact, set->name, set->groups, set->group_count);
@@ -170,7 +186,7 @@ static enum verdict roster_put(struct task *task, const struct roster_set *set)
 	write = roster_write_new(account, task);
 	roster_write_item(write, item);
 	roster_write_groups(write, item);
-	roster_write_push(write, item);
+	roster_write_push(write, set->contact);
 	roster_write_end(write);
 	return DONE;
 }

@@ -1,9 +1,11 @@
-/* roster-load.c - a roster out of the database: its items with their groups, and who has asked for
- * the account's presence. Two queries of the one round that loads an account. */
+/* roster-load.c - a roster out of the database: its items with their groups, who has asked for the
+ * account's presence, and the shared groups it has to do with. Three queries of the one round that
+ * loads an account; one more for each of these groups that is not in memory yet. */
 #include "base/hash.h"
 #include "core/account.h"
 #include "core/roster-change.h"
 #include "core/roster-private.h"
+#include "core/shared-group.h"
 
 /* One load under way. */
 struct roster_load {
@@ -11,8 +13,14 @@ struct roster_load {
 	void (*loaded)(struct account *account, enum rc rc);
 	struct roster *roster; /* being filled */
 	uint32_t writes;       /* begun before the queries */
-	unsigned left;         /* queries that have not answered */
+	unsigned left;         /* queries that have not answered, and groups not known yet */
 	enum rc rc;
+};
+
+/* A group that the load waits for. */
+struct group_wait {
+	struct group_waiter waiter;
+	struct roster_load *load;
 };
 
 static const struct statement items_select =
@@ -32,7 +40,7 @@ enum items_column {
 	COLUMN_GROUP
 };
 
-static store_done items_loaded, requests_loaded;
+static store_done items_loaded, requests_loaded, shares_loaded;
 static void roster_load_ended(struct roster_load *load, enum rc rc);
 
 static void roster_load_run(struct roster_load *load)
@@ -42,11 +50,12 @@ static void roster_load_run(struct roster_load *load)
 	struct account_key key = account_key_of(account, arena);
 
 	load->rc = RC_OK;
-	load->left = 2;
+	load->left = 3;
 	load->roster = roster_new();
 	load->writes = account->roster == NULL ? 0 : account->roster->writes;
 	store_run(&items_select, PARAMS(key), items_loaded, load);
 	store_run(&requests_select, PARAMS(key), requests_loaded, load);
+	store_run(&shares_select, PARAMS(key), shares_loaded, load);
 	arena_free(&arena);
 }
 
@@ -165,6 +174,37 @@ static void requests_loaded(const struct store_result *result, void *state)
 	roster_load_ended(load, store_rc(result));
 }
 
+/* ---- shared groups ---- */
+
+static void group_known(struct group_waiter *waiter, enum rc rc)
+{
+	struct group_wait *wait = CONTAINER_OF(waiter, struct group_wait, waiter);
+	struct roster_load *load = wait->load;
+
+	mem_free(wait);
+	roster_load_ended(load, rc);
+}
+
+static void shares_loaded(const struct store_result *result, void *state)
+{
+	struct roster_load *load = state;
+	struct share *share;
+
+	load->roster->shares = shares_new(load->account, result);
+	for (size_t i = 0; (share = shares_at(load->roster->shares, i)) != NULL; i++) {
+		struct group_wait *wait;
+
+		if (share->group->is_known)
+			continue;
+		wait = mem_alloc(sizeof *wait);
+		wait->waiter.known = group_known;
+		wait->load = load;
+		load->left++;
+		shared_group_wait(share->group, &wait->waiter);
+	}
+	roster_load_ended(load, store_rc(result));
+}
+
 /* ---- taking it over ---- */
 
 static void roster_install(struct account *account, struct roster *roster)
@@ -172,6 +212,7 @@ static void roster_install(struct account *account, struct roster *roster)
 	struct roster *old = account->roster;
 
 	account->roster = roster;
+	shares_install(roster->shares, account);
 	if (old == NULL)
 		return;
 	roster->writes = old->writes;

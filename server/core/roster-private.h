@@ -3,6 +3,7 @@
 #define GODWIT_CORE_ROSTER_PRIVATE_H
 
 #include "core/roster.h"
+#include "core/shares.h"
 
 /* What clients can make is far from both. */
 #define ROSTER_ITEM_MAX_BYTES ((1u << ROSTER_ITEM_BITS) - 1)
@@ -14,9 +15,10 @@ struct roster {
 	uint32_t used, room;
 	uint32_t count, capacity;
 	uint32_t listed, requests;
-	size_t bytes;    /* of the listed items */
-	uint32_t writes; /* begun so far: tells a load that it has been overtaken */
-	uint64_t version[2];
+	size_t bytes;          /* of the listed items */
+	uint32_t writes;       /* begun so far: tells a load that it has been overtaken */
+	uint64_t version[2];   /* of the items */
+	struct shares *shares; /* the contacts of shared groups, or NULL */
 };
 
 /* An empty one, to be filled by roster_append() in any order, then sorted by

@@ -2,34 +2,64 @@
 #include "core/roster-push.h"
 
 #include "core/account.h"
-#include "core/roster.h"
+#include "core/roster-private.h"
 #include "core/session.h"
 
 static const char *const subscription_names[] = { "none", "to", "from", "both" };
 
-struct element *roster_item_element(struct arena *arena, const struct roster_item *item)
+static void add_own_groups(
+    struct arena *arena, struct element *element, const struct roster_item *item)
 {
-	struct element *element = element_new_lent(arena, NS_ROSTER, "item");
 	const char *group = NULL;
 
-	element_set(arena, element, "jid", roster_item_contact(item));
-	element_set(arena, element, "name", roster_item_name(item));
-	element_set(arena, element, "subscription", subscription_names[item->subscription]);
-	if (item->ask)
-		element_set(arena, element, "ask", "subscribe");
-	if (item->approved)
-		element_set(arena, element, "approved", "true");
 	while ((group = roster_item_group(item, group)) != NULL)
 		element_add_text_child(arena, element, NULL, "group", group);
-	return element;
 }
 
-struct element *roster_removal_element(struct arena *arena, const char *contact)
+static bool is_in_group(struct arena *arena, const struct element *item, const char *title)
+{
+	for (const struct element *group = element_child(item, NS_ROSTER, "group"); group != NULL;
+	     group = element_next(group, NS_ROSTER, "group"))
+		if (text_equal(element_text(arena, group), title))
+			return true;
+	return false;
+}
+
+/* Section 2.1.2.6: each name once. */
+static void add_titles(struct arena *arena, struct element *element, const struct shares *shares,
+    const struct jid *contact)
+{
+	const char *title;
+	size_t cursor = 0;
+
+	while ((title = shares_title(
+		    shares, jid_text(contact), jid_bare_length(contact), &cursor)) != NULL)
+		if (!is_in_group(arena, element, title))
+			element_add_text_child(arena, element, NULL, "group", title);
+}
+
+struct element *roster_contact_element(
+    struct arena *arena, const struct account *account, const struct jid *contact)
 {
 	struct element *element = element_new_lent(arena, NS_ROSTER, "item");
+	struct roster_view view = roster_view(account, contact);
+	const struct roster_item *item = view.item;
 
-	element_set(arena, element, "jid", contact);
-	element_set(arena, element, "subscription", "remove");
+	element_set(arena, element, "jid", jid_bare_text(arena, contact));
+	if (!view.is_visible) {
+		element_set(arena, element, "subscription", "remove");
+		return element;
+	}
+	if (item != NULL)
+		element_set(arena, element, "name", roster_item_name(item));
+	element_set(arena, element, "subscription", subscription_names[view.subscription]);
+	if (item != NULL && item->ask && (view.subscription & SUBSCRIPTION_TO) == 0)
+		element_set(arena, element, "ask", "subscribe");
+	if (item != NULL && item->approved)
+		element_set(arena, element, "approved", "true");
+	if (item != NULL)
+		add_own_groups(arena, element, item);
+	add_titles(arena, element, account->roster->shares, contact);
 	return element;
 }
 

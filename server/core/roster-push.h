@@ -6,11 +6,12 @@
 #include "core/module.h"
 
 struct account;
-struct roster_item;
+struct jid;
 
-/* <item/>, made in the arena; as it is, or with subscription='remove'. */
-struct element *roster_item_element(struct arena *arena, const struct roster_item *item);
-struct element *roster_removal_element(struct arena *arena, const char *contact);
+/* <item/> as clients see the contact (bare) now, made in the arena; with subscription='remove' if
+ * they do not. */
+struct element *roster_contact_element(
+    struct arena *arena, const struct account *account, const struct jid *contact);
 /* Sends a roster push (section 2.1.6) with a copy of that <item/> to each interested resource. */
 void roster_push(struct account *account, const struct element *item, const char *version);
 

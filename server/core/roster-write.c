@@ -99,14 +99,9 @@ void roster_write_no_request(struct roster_write *write, const struct jid *conta
 	    write, &request_delete, PARAMS(write->key, jid_bare_text(write->arena, contact)));
 }
 
-void roster_write_push(struct roster_write *write, const struct roster_item *item)
+void roster_write_push(struct roster_write *write, const struct jid *contact)
 {
-	write->pushed = roster_item_element(write->arena, item);
-}
-
-void roster_write_push_removal(struct roster_write *write, const struct roster_item *item)
-{
-	write->pushed = roster_removal_element(write->arena, roster_item_contact(item));
+	write->pushed = roster_contact_element(write->arena, write->account, contact);
 }
 
 void roster_write_block(struct roster_write *write)
@@ -152,6 +147,6 @@ static void roster_written(const struct store_result *result, void *state)
 void roster_write_end(struct roster_write *write)
 {
 	if (write->pushed != NULL)
-		write->version = roster_version(write->account, write->arena);
+		write->version = roster_push_version(write->account, write->arena);
 	roster_write_release(write);
 }

@@ -23,9 +23,8 @@ void roster_write_removal(struct roster_write *write, const struct roster_item *
 void roster_write_request(
     struct roster_write *write, const struct jid *contact, const struct stanza *stanza);
 void roster_write_no_request(struct roster_write *write, const struct jid *contact);
-/* Pushes the item as it is now, or that it was removed. */
-void roster_write_push(struct roster_write *write, const struct roster_item *item);
-void roster_write_push_removal(struct roster_write *write, const struct roster_item *item);
+/* Pushes the contact as clients see it now, or that they do not any more. */
+void roster_write_push(struct roster_write *write, const struct jid *contact);
 /* What others send to the account waits until clients know of the change, or for a second. */
 void roster_write_block(struct roster_write *write);
 /* Nothing more will be added. The write frees itself. */

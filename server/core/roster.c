@@ -85,9 +85,17 @@ static void roster_uncount(struct roster *roster, const struct roster_item *item
 const char *roster_version(const struct account *account, struct arena *arena)
 {
 	const struct roster *roster = account->roster;
+	uint64_t version[2] = { roster->version[0], roster->version[1] };
 
-	return arena_printf(
-	    arena, "%016" PRIx64 "%016" PRIx64, roster->version[0], roster->version[1]);
+	shares_version(roster->shares, version);
+	return arena_printf(arena, "%016" PRIx64 "%016" PRIx64, version[0], version[1]);
+}
+
+const char *roster_push_version(const struct account *account, struct arena *arena)
+{
+	const char *version = roster_version(account, arena);
+
+	return account->untold == 0 ? version : arena_printf(arena, "%s+", version);
 }
 
 /* ---- making one ---- */
@@ -106,6 +114,7 @@ void roster_free(struct roster **roster_pointer)
 		return;
 	mem_free(roster->items);
 	mem_free(roster->places);
+	shares_free(&roster->shares);
 	mem_free(roster);
 }
 
@@ -170,11 +179,89 @@ struct roster_item *roster_find(const struct account *account, const struct jid 
 	return items_find(account->roster, jid_text(contact), jid_bare_length(contact));
 }
 
+unsigned roster_shared(const struct account *account, const struct jid *contact)
+{
+	if (account->roster == NULL)
+		return SUBSCRIPTION_NONE;
+	return shares_subscription(
+	    account->roster->shares, jid_text(contact), jid_bare_length(contact));
+}
+
+bool roster_is_title(const struct account *account, const struct jid *contact, const char *title)
+{
+	const char *found;
+	size_t cursor = 0;
+
+	while ((found = shares_title(account->roster->shares, jid_text(contact),
+		    jid_bare_length(contact), &cursor)) != NULL)
+		if (strcmp(found, title) == 0)
+			return true;
+	return false;
+}
+
+struct roster_view roster_view(const struct account *account, const struct jid *contact)
+{
+	const struct roster_item *item = roster_find(account, contact);
+	unsigned shared = roster_shared(account, contact);
+
+	return (struct roster_view){ item, roster_item_state(item).subscription | shared,
+		(item != NULL && item->listed) || (shared & SUBSCRIPTION_TO) != 0 };
+}
+
 struct roster_item *roster_next(const struct account *account, size_t *cursor)
 {
 	const struct roster *roster = account->roster;
 
 	return roster == NULL || *cursor >= roster->count ? NULL : items_at(roster, (*cursor)++);
+}
+
+/* Direction none: those that stand on the list. */
+static bool item_is_wanted(
+    const struct roster *roster, const struct roster_item *item, unsigned direction)
+{
+	const char *contact = roster_item_contact(item);
+	unsigned shared = shares_subscription(roster->shares, contact, strlen(contact));
+
+	if (direction == SUBSCRIPTION_NONE)
+		return item->listed || (shared & SUBSCRIPTION_TO) != 0;
+	return ((item->subscription | shared) & direction) != 0;
+}
+
+static const struct jid **roster_wanted(
+    const struct account *account, struct arena *arena, unsigned direction, size_t *count_out)
+{
+	const struct roster *roster = account->roster;
+	size_t shared_count, count = 0, cursor = 0;
+	const struct roster_item *item;
+	const struct jid **contacts;
+	const char **shared;
+
+	*count_out = 0;
+	if (roster == NULL)
+		return NULL;
+	shared = shares_contacts(roster->shares, arena,
+	    direction == SUBSCRIPTION_NONE ? SUBSCRIPTION_TO : direction, &shared_count);
+	contacts = arena_alloc(arena, (roster->count + shared_count) * sizeof *contacts);
+	while ((item = roster_next(account, &cursor)) != NULL)
+		if (item_is_wanted(roster, item, direction))
+			contacts[count++] = roster_item_jid(arena, item);
+	for (size_t i = 0; i < shared_count; i++)
+		if (items_find(roster, shared[i], strlen(shared[i])) == NULL)
+			contacts[count++] = jid_of_prepared(arena, shared[i]);
+	*count_out = count;
+	return contacts;
+}
+
+const struct jid **roster_visible(
+    const struct account *account, struct arena *arena, size_t *count_out)
+{
+	return roster_wanted(account, arena, SUBSCRIPTION_NONE, count_out);
+}
+
+const struct jid **roster_subscribed(const struct account *account, struct arena *arena,
+    enum subscription direction, size_t *count_out)
+{
+	return roster_wanted(account, arena, direction, count_out);
 }
 
 size_t roster_size(const struct account *account)

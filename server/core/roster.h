@@ -1,6 +1,7 @@
 /* roster.h - who an account knows (RFC 6121 section 2), in memory: packed items, found by a binary
- * search. roster-load.c reads it, roster-write.c stores and pushes its
- * changes, roster-iq.c speaks with its owner's clients. */
+ * search, and the contacts that shared groups add to them (shares.h). Items are what the account
+ * has of its own, the rows; what clients see, and presence goes by, is both. roster-load.c reads
+ * it, roster-write.c stores and pushes its changes, roster-iq.c speaks with its owner's clients. */
 #ifndef GODWIT_CORE_ROSTER_H
 #define GODWIT_CORE_ROSTER_H
 
@@ -34,6 +35,25 @@ unsigned roster_load(struct account *account, void (*loaded)(struct account *acc
 /* Accepts a pointer to NULL, leaves NULL. */
 void roster_free(struct roster **roster);
 
+/* What a contact is all in all. */
+struct roster_view {
+	const struct roster_item *item; /* its own, or NULL */
+	unsigned subscription;          /* with what groups give */
+	bool is_visible;                /* stands on the list */
+};
+struct roster_view roster_view(const struct account *account, const struct jid *contact);
+/* Whether the contact stands under that title because it is in a shared group. */
+bool roster_is_title(const struct account *account, const struct jid *contact, const char *title);
+/* What groups alone make of it. */
+unsigned roster_shared(const struct account *account, const struct jid *contact);
+
+/* The bare JIDs of all contacts that stand on the list; or of all with a subscription in that
+ * direction, listed or not. Made in the arena, in no order. */
+const struct jid **roster_visible(
+    const struct account *account, struct arena *arena, size_t *count_out);
+const struct jid **roster_subscribed(const struct account *account, struct arena *arena,
+    enum subscription direction, size_t *count_out);
+
 /* The item of a contact (bare part), or NULL. */
 struct roster_item *roster_find(const struct account *account, const struct jid *contact);
 /* Goes through all items; start with a cursor of 0. The roster must not change on the way. */
@@ -48,8 +68,12 @@ size_t roster_item_bytes(
 /* Whether the limits allow that `item` (NULL: there is none yet) is listed with so many bytes. One
  * that does not grow is always allowed. */
 bool roster_has_room(const struct account *account, const struct roster_item *item, size_t bytes);
-/* The version (section 2.6): a digest of all listed items, changed with them; text in the arena. */
+/* The version (section 2.6): a digest of all that clients see, changed with it; text in the arena.
+ */
 const char *roster_version(const struct account *account, struct arena *arena);
+/* The version that a push brings: another one as long as clients are yet to be told of more that is
+ * different, so that who is cut off meanwhile asks for all. */
+const char *roster_push_version(const struct account *account, struct arena *arena);
 
 /* The contact, bare or a domain: its text, lent, and as an address in the arena. */
 const char *roster_item_contact(const struct roster_item *item);

@@ -30,6 +30,7 @@ struct parcel {
 	struct stanza *stanza;
 	struct receipt *receipt;
 	TAILQ_HEAD(parcel_list, parcel) behind;
+	bool is_for_online; /* who has no sessions does without */
 	size_t count, done;
 	struct jid *to[];
 };
@@ -135,6 +136,14 @@ static void account_arrive(
 	task_leave(task);
 }
 
+static void online_arrive(const struct stanza *stanza, const struct jid *to)
+{
+	const struct account *account = account_peek(to);
+
+	if (account != NULL && (account->session_count > 0 || account_is_loading(account)))
+		account_arrive(stanza, to, NULL);
+}
+
 /* ---- at a domain ---- */
 
 static void domain_passed(struct task *task)
@@ -225,7 +234,10 @@ static bool fanout_slice(struct parcel *parcel)
 	if (end > parcel->count)
 		end = parcel->count;
 	for (; parcel->done < end; parcel->done++)
-		account_arrive(parcel->stanza, parcel->to[parcel->done], NULL);
+		if (parcel->is_for_online)
+			online_arrive(parcel->stanza, parcel->to[parcel->done]);
+		else
+			account_arrive(parcel->stanza, parcel->to[parcel->done], NULL);
 	return parcel->done == parcel->count;
 }
 
@@ -316,7 +328,8 @@ void router_send(const struct stanza *stanza, struct receipt *receipt)
 
 /* The receivers that live on one worker. */
 static void router_send_share(const struct stanza *stanza, struct receipt *receipt,
-    const struct jid *const *to, size_t count, struct worker *home, size_t share)
+    const struct jid *const *to, size_t count, struct worker *home, size_t share,
+    bool is_for_online)
 {
 	bool here = home == worker_current();
 	bool at_once = here && share <= FANOUT_SLICE && fanout_of(stanza) == NULL;
@@ -326,31 +339,50 @@ static void router_send_share(const struct stanza *stanza, struct receipt *recei
 		if (!config_serves(home_config(), to[i]) || to[i]->node_length == 0 ||
 		    home_of(to[i]) != home)
 			continue;
-		if (at_once)
+		if (at_once && is_for_online)
+			online_arrive(stanza, to[i]);
+		else if (at_once)
 			account_arrive(stanza, to[i], NULL);
 		else
 			parcel_add(parcel, to[i]);
 	}
 	if (at_once)
 		return;
+	parcel->is_for_online = is_for_online;
 	if (here)
 		parcel_open(parcel);
 	else
 		worker_post(home, &parcel->mail, parcel_came);
 }
 
-void router_send_many(
-    const struct stanza *stanza, struct receipt *receipt, const struct jid *const *to, size_t count)
+static void router_fan_out(const struct stanza *stanza, struct receipt *receipt,
+    const struct jid *const *to, size_t count, bool is_for_online)
 {
-	size_t *shares = mem_alloc_zero(homes_count() * sizeof *shares);
+	size_t *shares;
 
+	if (count == 0)
+		return;
+	shares = mem_alloc_zero(homes_count() * sizeof *shares);
 	for (size_t i = 0; i < count; i++)
 		if (config_serves(home_config(), to[i]) && to[i]->node_length > 0)
 			shares[worker_index(home_of(to[i]))]++;
 	for (size_t i = 0; i < homes_count(); i++)
 		if (shares[i] > 0)
-			router_send_share(stanza, receipt, to, count, homes_worker(i), shares[i]);
+			router_send_share(
+			    stanza, receipt, to, count, homes_worker(i), shares[i], is_for_online);
 	mem_free(shares);
+}
+
+void router_send_many(
+    const struct stanza *stanza, struct receipt *receipt, const struct jid *const *to, size_t count)
+{
+	router_fan_out(stanza, receipt, to, count, false);
+}
+
+void router_send_online(
+    const struct stanza *stanza, struct receipt *receipt, const struct jid *const *to, size_t count)
+{
+	router_fan_out(stanza, receipt, to, count, true);
 }
 
 void router_bounce(const struct stanza *stanza, enum rc rc, const char *text)

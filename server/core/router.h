@@ -24,6 +24,9 @@ void router_send(const struct stanza *stanza, struct receipt *receipt);
  * presence. */
 void router_send_many(const struct stanza *stanza, struct receipt *receipt,
     const struct jid *const *to, size_t count);
+/* The same to those among them who have sessions. */
+void router_send_online(const struct stanza *stanza, struct receipt *receipt,
+    const struct jid *const *to, size_t count);
 /* Sends the error that `rc` names back to where the stanza came from, if one is due. */
 void router_bounce(const struct stanza *stanza, enum rc rc, const char *text);
 

@@ -89,7 +89,7 @@ static void move_write(const struct move *move)
 
 	if (move_is_visible(move)) {
 		roster_write_item(write, move->item);
-		roster_write_push(write, move->item);
+		roster_write_push(write, move->contact);
 	}
 	if (next->request && !before->request)
 		roster_write_request(write, move->contact, move->task->stanza);
@@ -145,7 +145,7 @@ void subscription_send(struct task *task)
 		return;
 	}
 	/* Section 3.2.2: the contact still sees us going. */
-	if (move_ends_from(&move))
+	if (move_ends_from(&move) && !account_shows_presence_to(move.account, move.contact))
 		presence_hide(move.account, move.contact);
 	if (move.step.pass)
 		move_route(&move);
@@ -206,7 +206,7 @@ void subscription_receive(struct task *task)
 	if (move.step.reply)
 		move_reply(&move);
 	/* Section 3.3.3 */
-	if (move_ends_from(&move))
+	if (move_ends_from(&move) && !account_shows_presence_to(move.account, move.contact))
 		presence_hide(move.account, move.contact);
 }
 
@@ -229,7 +229,7 @@ void subscription_cancel(struct account *account, struct roster_item *item)
 
 	if (state.ask || (state.subscription & SUBSCRIPTION_TO) != 0)
 		subscription_tell(account, contact, PRESENCE_UNSUBSCRIBE);
-	if ((state.subscription & SUBSCRIPTION_FROM) != 0)
+	if ((state.subscription & ~roster_shared(account, contact) & SUBSCRIPTION_FROM) != 0)
 		presence_hide(account, contact);
 	if (state.request || (state.subscription & SUBSCRIPTION_FROM) != 0)
 		subscription_tell(account, contact, PRESENCE_UNSUBSCRIBED);

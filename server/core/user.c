@@ -7,6 +7,7 @@
 #include "core/config.h"
 #include "core/home.h"
 #include "core/module.h"
+#include "core/shared-group.h"
 #include "loop/chore.h"
 #include "loop/worker.h"
 
@@ -263,6 +264,8 @@ static void account_created(const struct store_result *result, void *state)
 {
 	struct creation *creation = state;
 
+	if (store_rc(result) == RC_OK)
+		shared_groups_announce(creation->jid);
 	if (creation->on_done != NULL)
 		creation->on_done(result, creation->state);
 	worker_post(home_of(creation->jid), &creation->mail, creation_noticed);

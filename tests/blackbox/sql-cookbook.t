@@ -11,6 +11,9 @@ from lib.server import SOURCE
 
 
 
+ROSTER_PUSH = "<iq type='set'><query xmlns='jabber:iq:roster'/></iq>"
+
+
 def statements():
     """(heading, statement) in the order of the page, those of this database."""
     heading, found, block = "", [], None
@@ -116,6 +119,52 @@ class Day:
         self.b.expect("<presence type='unsubscribed' from='alice@example.org'/>")
         self.b.expect_push("alice@example.org", subscription="none")
 
+    def group_made(self):
+        self.a.expect_nothing(ROSTER_PUSH)
+
+    def members_made(self):
+        for client, other, contact in ((self.a, self.b, "bob"), (self.b, self.a, "alice")):
+            client.expect_push(f"{contact}@example.org", subscription="both",
+                               inside="<group>Sales department</group>")
+            client.expect(f"<presence from='{other.jid}'/>")
+
+    def retitled(self):
+        self.a.expect_push("bob@example.org", inside="<group>Sales</group>")
+        self.b.expect_push("alice@example.org", inside="<group>Sales</group>")
+
+    def viewer_made(self):
+        self.c = self.online(self.carol, "office")
+        self.a.expect_nothing(ROSTER_PUSH)
+
+    def viewers_made(self):
+        self.c.expect_push("alice@example.org", subscription="to", inside="<group>Sales</group>")
+        self.c.expect_push("bob@example.org", subscription="to", inside="<group>Sales</group>")
+        self.c.expect(f"<presence from='{self.a.jid}'/>")
+
+    def shown_to_everybody(self):
+        erin = Account(self.server, "erin", "example.org")
+        self.server.insert_users([erin])
+        e = self.online(erin, "lab")
+        self.until(lambda: "alice@example.org" in e.roster(), "alice on the list of erin")
+        e.end()
+
+    def shared_shown(self):
+        if sorted(self.rows) != [("alice@example.org", "Sales", "to"), ("bob@example.org", "Sales", "to")]:
+            raise Failure(f"the contacts of carol: {self.rows}")
+
+    def member_gone(self):
+        self.a.expect_push("bob@example.org", subscription="remove")
+        self.b.expect_push("alice@example.org", subscription="to", inside="<group>Sales</group>")
+
+    def many_joined(self):
+        self.a.expect_push("carol@example.org", subscription="both", inside="<group>Sales</group>")
+
+    def group_gone(self):
+        self.a.expect_push("carol@example.org", subscription="remove")
+        self.b.expect_push("alice@example.org", subscription="none")
+        self.c.expect_push("alice@example.org", subscription="remove")
+        self.c.end()
+
     def blocked(self):
         return [one.get("jid") for one in self.a.get("<blocklist xmlns='urn:xmpp:blocking'/>")[0]]
 
@@ -202,6 +251,17 @@ class Day:
         "DELETE FROM roster_groups": group_left,
         "UPDATE roster_items SET name": renamed,
         "DELETE FROM roster_items": parted,
+        "INSERT INTO groups (domain, name, title)": group_made,
+        "INSERT INTO groups (domain, name, visible_to)": group_made,
+        "INSERT INTO group_members": members_made,
+        "INSERT INTO group_members (domain, group_name, username) VALUES ('": viewer_made,
+        "INSERT INTO group_members (domain, group_name, username)\n SELECT": many_joined,
+        "INSERT INTO group_viewers": viewers_made,
+        "UPDATE groups SET title": retitled,
+        "UPDATE groups SET visible_to": shown_to_everybody,
+        "SELECT contact, title": shared_shown,
+        "DELETE FROM group_members": member_gone,
+        "DELETE FROM groups": group_gone,
         "INSERT INTO blocked_jids": block_made,
         "DELETE FROM blocked_jids": block_gone,
         "INSERT INTO bans (address": network_banned,
