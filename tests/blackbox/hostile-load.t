@@ -333,7 +333,7 @@ def _():
                     client.abort()
             most = max(most, memory(server) - before)
         # The server looks every ten seconds.
-        left = settle(lambda: memory(server) - before, lambda count: count < 12 * 2**20 or SANITIZED, "memory", 40)
+        left = settle(lambda: memory(server) - before, lambda count: count < 24 * 2**20 or SANITIZED, "memory", 40)
         note(f"{mib(most)} more afterwards, {mib(left)} are left")
         check_others(server, watch)
 
