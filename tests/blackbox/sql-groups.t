@@ -157,9 +157,13 @@ def _(server, romeo, juliet):
 
 @two_users("an account that removes itself leaves all lists")
 def _(server, romeo, juliet):
-    Group(server, romeo, romeo, juliet)
+    group = Group(server, romeo, romeo, juliet)
     r, j = online(romeo), online(juliet)
     expect_there(r, j)
+    # The log is read up to here, so that it is not what tells of it.
+    group.change("title = 'Firm'")
+    r.expect_push(juliet.jid, subscription="both")
+    j.expect_push(romeo.jid, subscription="both")
     j.send("<iq type='set' id='bye'><query xmlns='jabber:iq:register'><remove/></query></iq>")
     r.expect_push(juliet.jid, subscription="remove")
     expect_gone(r, j)
@@ -402,6 +406,23 @@ def _(server, romeo, juliet):
     j.expect_push(romeo.jid, subscription="from")
     expect_gone(j, r)
     r.expect_nothing(f"<presence type='unavailable' from='{j.jid}'/>", after=j)
+
+
+@two_users("who removes a contact of a group that was one before is still seen by it")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    Group(server, romeo, romeo, juliet)
+    r, j = online(romeo), online(juliet)
+    expect_there(r, j)
+    expect_there(j, r)
+    expect_contact(r, juliet, "both", "Office")
+    r.set(f"<query xmlns='jabber:iq:roster'><item jid='{juliet.jid}' subscription='remove'/></query>")
+    r.expect_push(juliet.jid, subscription="both")
+    j.expect_push(romeo.jid, subscription="both")
+    j.expect_nothing(f"<presence type='unavailable' from='{r.jid}'/>", after=r)
+    r.expect_nothing(f"<presence type='unavailable' from='{j.jid}'/>", after=j)
+    r.presence(inside="<show>away</show>")
+    j.expect(f"<presence from='{r.jid}'><show>away</show></presence>")
 
 
 @two_users("contacts of groups do not count for the limit")
