@@ -325,7 +325,7 @@ static void account_removed(const struct store_result *result, void *state)
 
 	if (removal->on_done != NULL)
 		removal->on_done(result, removal->state);
-	/* Somebody else's change may have had it loaded, and found gone, before this is heard of. */
+	/* A change may have had it loaded, and found gone, before this is heard of. */
 	if (store_rc(result) == RC_OK) {
 		while (account->roster != NULL && (item = roster_next(account, &cursor)) != NULL)
 			subscription_cancel(account, item);

@@ -51,8 +51,8 @@ void shared_group_unref(struct shared_group *group);
 void shared_group_wait(struct shared_group *group, struct group_waiter *waiter);
 /* Whether the account of that name, on the group's domain, is in it. */
 bool shared_group_has(const struct shared_group *group, const char *username, size_t length);
-/* What that member sees of it, the title and the others, as a number that changes with them; 0 if there
- * are no others. */
+/* What that member sees of it, the title and the others, as a number that changes with them; 0 if
+ * there are no others. */
 uint64_t shared_group_digest(const struct shared_group *group, const char *username);
 
 /* Somebody has changed the rows of a group, or of one member. On each worker. */
