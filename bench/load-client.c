@@ -77,7 +77,8 @@ const struct client_settings *client_settings(void)
 
 static void watch(struct client *client, int operation, bool wants_write)
 {
-	struct epoll_event event = { .events = EPOLLIN | (wants_write ? EPOLLOUT : 0),
+	struct epoll_event event = { .events = (client->is_deaf ? 0 : EPOLLIN) |
+		                               (wants_write ? EPOLLOUT : 0),
 		.data.ptr = client };
 
 	client->waits_to_write = wants_write;
@@ -134,6 +135,14 @@ void client_open(struct client *client, void (*receive)(struct client *, struct 
 		watch(client, EPOLL_CTL_ADD, true);
 }
 
+void client_deafen(struct client *client)
+{
+	struct epoll_event event = { .events = 0, .data.ptr = client };
+
+	epoll_ctl(loop.epoll, EPOLL_CTL_MOD, client->fd, &event);
+	client->is_deaf = true;
+}
+
 void client_close(struct client *client)
 {
 	if (client->fd >= 0)
@@ -145,6 +154,7 @@ void client_close(struct client *client)
 	text_free(&client->out);
 	login_forget(client);
 	client->is_connecting = client->is_shaking_hands = client->waits_to_write = false;
+	client->is_deaf = false;
 }
 
 void client_leave(struct client *client)

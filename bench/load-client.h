@@ -36,6 +36,7 @@ struct client {
 	SSL *ssl;
 	bool is_connecting, is_shaking_hands, waits_to_write;
 	bool is_ready;    /* the last login succeeded */
+	bool is_deaf;     /* does not read */
 	unsigned streams; /* opened on this connection so far */
 	struct scanner scanner;
 	struct text in, out;
@@ -62,6 +63,8 @@ void client_open(struct client *client, void (*receive)(struct client *, struct 
 void client_close(struct client *client);
 /* The same with the ends of stream and TLS. */
 void client_leave(struct client *client);
+/* Reads nothing from now on, until the connection breaks. */
+void client_deafen(struct client *client);
 /* Closes it, and tells who waits for it. */
 void client_fail(struct client *client, const char *why);
 /* Begins TLS; a stream is opened inside. */

@@ -1,5 +1,6 @@
-/* load-presence.c - the scenario presence: p0, whose contacts p1, p2, ... are online and share
- * their presence with it, says again and again how it is. An operation is a presence at a contact.
+/* load-presence.c - the scenarios presence and flap: p0, whose contacts p1, p2, ... are online and
+ * share their presence with it, says again and again how it is, or comes and goes. An operation is
+ * a presence at a contact.
  */
 #include <stdio.h>
 
@@ -12,7 +13,7 @@
 
 static struct {
 	struct crowd crowd; /* the first is the hub */
-	bool asked, answered;
+	bool flaps, answered;
 	size_t contacts; /* in the hub's roster, with a subscription in both directions */
 	int64_t said_ns; /* 0: nothing is measured */
 	size_t arrived;  /* of what was said last */
@@ -64,7 +65,8 @@ static void stanza_take(struct client *client, struct span stanza)
 		return;
 	} else if (span_attribute_is(stanza, "type", "subscribe")) {
 		subscription_take(client, stanza);
-	} else if (span_attribute(stanza, "type").at == NULL) {
+	} else if (span_attribute(stanza, "type").at == NULL ||
+		   (show.flaps && span_attribute_is(stanza, "type", "unavailable"))) {
 		presence_take(client);
 	}
 }
@@ -106,7 +108,10 @@ static bool tell_all(unsigned number)
 
 	show.arrived = 0;
 	show.said_ns = now_ns();
-	client_printf(hub(), "<presence><status>%u</status></presence>", number);
+	if (show.flaps && number % 2 == 0)
+		client_printf(hub(), "<presence type='unavailable'/>");
+	else
+		client_printf(hub(), "<presence><status>%u</status></presence>", number);
 	while (show.arrived < show.crowd.count - 1 && now_ns() < end)
 		clients_turn(TURN_NS);
 	return show.arrived == show.crowd.count - 1;
@@ -129,25 +134,57 @@ static void tell_for_a_while(struct row *row)
 		    "presence: %zu of %zu contacts were told", show.arrived, show.crowd.count - 1);
 }
 
+/* They are online, and know each other. */
+static bool contacts_gather(const char *what)
+{
+	crowd_make(&show.crowd, "p", load_options.contacts + 1);
+	show.crowd.stanza = stanza_take;
+	show.count = 0;
+	show.latency = (struct times){ 0 };
+	if (!crowd_login(&show.crowd, load_options.flight, what))
+		return false;
+	if (contacts_make())
+		load_settle();
+	else
+		report_problem("%s: only %zu contacts", what, show.contacts);
+	return true;
+}
+
+static void contacts_dismiss(void)
+{
+	show.said_ns = 0;
+	crowd_leave(&show.crowd);
+	crowd_free(&show.crowd);
+}
+
+static void show_measure(struct row *row)
+{
+	row->sessions = load_crowd.ready + show.crowd.ready;
+	tell_for_a_while(row);
+	snprintf(row->note, sizeof row->note, "%zu contacts", show.contacts);
+	report_row(row);
+}
+
 void load_presence(void)
 {
 	struct row row = {
 		.scenario = "presence", .operation = "delivery", .times = &show.latency
 	};
 
-	crowd_make(&show.crowd, "p", load_options.contacts + 1);
-	show.crowd.stanza = stanza_take;
-	if (crowd_login(&show.crowd, load_options.flight, "presence")) {
-		row.sessions = load_crowd.ready + show.crowd.ready;
-		if (contacts_make())
-			load_settle();
-		else
-			report_problem("presence: only %zu contacts", show.contacts);
-		tell_for_a_while(&row);
-		snprintf(row.note, sizeof row.note, "%zu contacts", show.contacts);
-		report_row(&row);
+	show.flaps = false;
+	if (contacts_gather("presence"))
+		show_measure(&row);
+	contacts_dismiss();
+}
+
+void load_flap(void)
+{
+	struct row row = { .scenario = "flap", .operation = "delivery", .times = &show.latency };
+
+	show.flaps = true;
+	if (contacts_gather("flap")) {
+		nuisance_begun(&row);
+		show_measure(&row);
 	}
-	show.said_ns = 0;
-	crowd_leave(&show.crowd);
-	crowd_free(&show.crowd);
+	contacts_dismiss();
 }

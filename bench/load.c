@@ -1,6 +1,7 @@
 /* load.c - the load generator: many XMPP clients in one thread, and what they cost the server.
  * It speaks to any server that has SCRAM-SHA-256 and the accounts; how the scenarios work is said
- * in the files that have their names (load-sessions.c: login, idle, storm). load-client.c is the
+ * in the files that have their names (load-sessions.c: login, idle, storm;
+ * load-nuisance.c: flood, deaf). load-client.c is the
  * connection and the loop, load-login.c what is said until a client is online. */
 #include "load.h"
 
@@ -31,6 +32,9 @@ static const struct scenario {
 	{ "offline", load_offline, true },
 	{ "storm", load_storm, true },
 	{ "lockstep", load_lockstep, false },
+	{ "flood", load_flood, false },
+	{ "deaf", load_deaf, false },
+	{ "flap", load_flap, false },
 };
 
 /* ---- for all scenarios ---- */

@@ -43,7 +43,12 @@ void load_presence(void);
 void load_offline(void);
 void load_storm(void);
 void load_lockstep(void);
+void load_flood(void);
+void load_deaf(void);
+void load_flap(void);
 
+/* The row of a nuisance that others can be measured beside from now on. */
+void nuisance_begun(struct row *row);
 /* Lets the loop turn for so long. */
 void load_pass(double seconds);
 /* Turns until the server does nothing any more, as far as that can be seen. */

@@ -104,6 +104,23 @@ def _():
             raise Failure("three points make three circles")
 
 
+@test("bench/neighbours measures beside each nuisance", timeout=TIMEOUT)
+def _():
+    check_help("neighbours")
+    output = run("neighbours", "--build", BUILD, "--secs", "0.3", "--rounds", "1", "--contacts", "5",
+                 "--database", "sqlite")
+    for name in ("flood", "deaf", "flap"):
+        check(output, rf"^{name} +p50 +[\d.]+ -> +[\d.]+ ms .* (met|NOT MET) ")
+
+
+@test("bench/workers compares numbers of workers", timeout=TIMEOUT)
+def _():
+    check_help("workers")
+    output = run("workers", "--build", BUILD, "--sessions", "4", "--secs", "0.2", "--rounds", "1",
+                 "--workers", "1,2", "--database", "sqlite")
+    check(output, r"^chat, 1 each +1 worker\(s\) ", r"^chat, 8 each +2 worker\(s\) .*(met|NOT MET)$")
+
+
 @test("bench/load shows on a terminal how far it is", timeout=TIMEOUT)
 def _():
     built()
