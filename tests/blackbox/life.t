@@ -299,11 +299,10 @@ def _():
         server.settings = "disco { name = \"Renamed\" } version { show_os = true }"
         server.reload()
         deadline_probe = "<query xmlns='jabber:iq:version'/>"
-        for _ in range(200):
-            if "<os" in show(romeo.get(deadline_probe, to="example.org")):
-                break
-        else:
-            raise Failure("show_os has no effect")
+        deadline = time.monotonic() + 10 * FACTOR
+        while "<os" not in show(romeo.get(deadline_probe, to="example.org")):
+            if time.monotonic() > deadline:
+                raise Failure("show_os has no effect")
         server.account("quiet").login().end()
         server.log_level = "info"
         server.reload(wait_for='"reloaded"')
