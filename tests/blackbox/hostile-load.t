@@ -96,7 +96,7 @@ def _():
         most = memory(server) - before
         line = expect_log_lines(server, mark, f'"session ended".*{v.source}')[0]
         note(f"cut after {sent} kB, {mib(most)} more: {line.split('why=')[1]}")
-        if most > 24 * 2**20 and not SANITIZED:
+        if most > 40 * 2**20 and not SANITIZED:
             raise Failure(f"memory grew by {mib(most)}")
         r.sync()
         v = victim.login("again", presence=True)
