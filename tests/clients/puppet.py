@@ -100,10 +100,20 @@ class Puppet(Process):
 
     def sent(self):
         """How many stanzas were sent since stream management was enabled (XEP-0198)."""
+        return _stanzas(self.managed())
+
+    def asked(self):
+        """How many of them were sent before the client last asked for an acknowledgement."""
+        texts = self.managed()
+        while texts and not re.match(r"<r[ />]", texts[-1]):
+            texts.pop()
+        return _stanzas(texts)
+
+    def managed(self):
+        """What was sent since stream management was asked for."""
         texts = [xml for way, xml in self.wire if way == "out"]
         enabled = next(number for number, xml in enumerate(texts) if xml.startswith("<enable "))
-        return sum(bool(re.match(r"<(message|presence|iq)[ />]", xml))
-                   for xml in texts[enabled + 1:])
+        return texts[enabled + 1:]
 
     def acknowledged(self):
         """The last h that the server has sent."""
@@ -143,6 +153,10 @@ class Puppet(Process):
         for event in self.events:
             if event[0] == name and _fit(event[1:], fields):
                 raise Failure(f"{self.name} should not have seen {event}")
+
+
+def _stanzas(texts):
+    return sum(bool(re.match(r"<(message|presence|iq)[ />]", xml)) for xml in texts)
 
 
 def _fit(fields, wanted):
