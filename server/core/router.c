@@ -17,9 +17,11 @@
 #include "loop/worker.h"
 
 /* Receivers of a fan-out that are served before it is another's turn, and what all fan-outs get of
- * a round of the loop. */
+ * a round of the loop; what they have written but not sent waits for a part of later rounds, and
+ * they wait while that is much. */
 #define FANOUT_SLICE 64
-#define FANOUT_TURNS_US 2000
+#define FANOUT_TURNS_US 150
+#define FANOUT_UNSENT_MAX 2000
 
 /* A stanza on its way to another worker or waiting its turn: for one addressee (count is 0: its
  * `to`), or for many. What a sender sends while its fan-out is under way here waits behind that, so
@@ -230,14 +232,17 @@ static void fanout_schedule(void)
 static bool fanout_slice(struct parcel *parcel)
 {
 	size_t end = parcel->done + FANOUT_SLICE;
+	bool was_patient;
 
 	if (end > parcel->count)
 		end = parcel->count;
+	was_patient = worker_set_patient(true);
 	for (; parcel->done < end; parcel->done++)
 		if (parcel->is_for_online)
 			online_arrive(parcel->stanza, parcel->to[parcel->done]);
 		else
 			account_arrive(parcel->stanza, parcel->to[parcel->done], NULL);
+	worker_set_patient(was_patient);
 	return parcel->done == parcel->count;
 }
 
@@ -283,7 +288,7 @@ static void fanout_turns(struct mail *mail)
 
 	(void)mail;
 	fanout_posted = false;
-	do {
+	while (worker_patient_count() < FANOUT_UNSENT_MAX && worker_clock_us() < until_us) {
 		fanout = TAILQ_FIRST(&fanouts);
 		if (fanout == NULL)
 			return;
@@ -292,7 +297,7 @@ static void fanout_turns(struct mail *mail)
 			fanout_finish(fanout);
 		else
 			TAILQ_INSERT_TAIL(&fanouts, fanout, next);
-	} while (worker_clock_us() < until_us);
+	}
 	fanout_schedule();
 }
 

@@ -18,6 +18,12 @@ struct common_timeout {
 	const struct timeval *handle;
 };
 
+struct later_list {
+	struct later *first;
+	struct later **last;
+	size_t count;
+};
+
 struct worker {
 	unsigned index;
 	struct event_base *base;
@@ -27,10 +33,9 @@ struct worker {
 	int wake_fd;
 	struct event wake;
 
-	/* What is to be done at the end of this round. */
-	struct later *later_first;
-	struct later **later_last;
-	size_t later_count;
+	/* What is to be done at the end of this round, and what of it can wait. */
+	struct later_list laters, patient;
+	bool is_patient;
 
 	bool is_in_round;
 	bool is_now_known; /* in this round */

@@ -1,9 +1,10 @@
 /* worker.c - a thread with an event loop.
  * A round of the loop is one call of libevent's: wait, then run what is ready. What was put off to
- * the end of the round, mostly writing what has gathered for each connection, follows it. Mail lies
- * in a list that is pushed to with one atomic operation; the worker takes the whole list and turns
- * it round. Only what others post to an empty mailbox wakes the loop: what the worker posts to
- * itself keeps it from waiting, and is read in the next round. */
+ * the end of the round, mostly writing what has gathered for each connection, follows it; where
+ * that is for thousands, a part of them. Mail lies in a list that is pushed to with one atomic
+ * operation; the worker takes the whole list and turns it round. Only what others post to an empty
+ * mailbox wakes the loop: what the worker posts to itself keeps it from waiting, and is read in the
+ * next round. */
 #include "loop/worker.h"
 
 #include "base/mem.h"
@@ -18,6 +19,8 @@
 /* What was put off may put off more, so often in one round; then it is the turn of the descriptors.
  */
 #define LATER_PASSES_MAX 16
+/* What those who can wait get of a round. */
+#define PATIENT_US 150
 
 static _Thread_local struct worker *current;
 
@@ -94,7 +97,8 @@ struct worker *worker_new(unsigned index)
 	struct worker *worker = mem_alloc_zero(sizeof(*worker));
 
 	worker->index = index;
-	worker->later_last = &worker->later_first;
+	worker->laters.last = &worker->laters.first;
+	worker->patient.last = &worker->patient.first;
 	worker->base = event_base_new();
 	worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	ASSERT(worker->base != NULL && worker->wake_fd >= 0);
@@ -119,59 +123,104 @@ void worker_free(struct worker **worker)
 	mem_free(dead);
 }
 
+static struct later_list *list_of(const struct later *later)
+{
+	return later->is_patient ? &current->patient : &current->laters;
+}
+
+static void list_append(struct later_list *list, struct later *later)
+{
+	later->next = NULL;
+	later->back = list->last;
+	*later->back = later;
+	list->last = &later->next;
+	list->count++;
+}
+
 void worker_later(struct later *later, void (*run)(struct later *))
 {
-	if (later->back != NULL)
-		return;
 	ASSERT(current != NULL);
+	if (later->back != NULL && (!later->is_patient || current->is_patient))
+		return;
+	later_cancel(later);
 	later->run = run;
-	later->next = NULL;
-	later->back = current->later_last;
-	*later->back = later;
-	current->later_last = &later->next;
-	current->later_count++;
+	later->is_patient = current->is_patient;
+	list_append(list_of(later), later);
 }
 
 void later_cancel(struct later *later)
 {
+	struct later_list *list;
+
 	if (later->back == NULL)
 		return;
+	list = list_of(later);
 	*later->back = later->next;
 	if (later->next != NULL)
 		later->next->back = later->back;
 	else
-		current->later_last = later->back;
-	current->later_count--;
+		list->last = later->back;
+	list->count--;
 	later->next = NULL;
 	later->back = NULL;
+}
+
+bool worker_set_patient(bool is_patient)
+{
+	bool before = current->is_patient;
+
+	current->is_patient = is_patient;
+	return before;
+}
+
+size_t worker_patient_count(void)
+{
+	return current->patient.count;
+}
+
+static void later_run(struct later *later)
+{
+	later_cancel(later);
+	later->run(later);
 }
 
 /* Runs what was put off, and what that puts off in turn. Something may still be left. */
 static void laters_run(struct worker *worker)
 {
-	for (int pass = 0; pass < LATER_PASSES_MAX && worker->later_first != NULL; pass++) {
-		for (size_t left = worker->later_count; left > 0; left--) {
-			struct later *later = worker->later_first;
+	for (int pass = 0; pass < LATER_PASSES_MAX && worker->laters.first != NULL; pass++)
+		for (size_t left = worker->laters.count; left > 0 && worker->laters.first != NULL;
+		     left--)
+			later_run(worker->laters.first);
+}
 
-			if (later == NULL)
-				break;
-			later_cancel(later);
-			later->run(later);
-		}
-	}
+/* What these put off is patient, too. */
+static void patient_run(struct worker *worker)
+{
+	int64_t until_us;
+
+	if (worker->patient.first == NULL)
+		return;
+	until_us = worker_clock_us() + PATIENT_US;
+	worker_set_patient(true);
+	do
+		later_run(worker->patient.first);
+	while (worker->patient.first != NULL && worker_clock_us() < until_us);
+	worker_set_patient(false);
 }
 
 /* The event of the mailbox keeps the loop from ending for want of events. */
 static void worker_round(struct worker *worker)
 {
 	bool has_mail = !mailbox_is_empty(worker);
-	int wait = worker->later_first == NULL && !has_mail ? 0 : EVLOOP_NONBLOCK;
+	bool has_laters = worker->laters.first != NULL || worker->patient.first != NULL;
+	int wait = has_laters || has_mail ? EVLOOP_NONBLOCK : 0;
 
 	worker->is_in_round = true;
 	ASSERT(event_base_loop(worker->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | wait) >= 0);
 	if (has_mail)
 		mailbox_run(worker);
 	laters_run(worker);
+	patient_run(worker);
 	worker->is_in_round = false;
 	worker->is_now_known = false;
 }

@@ -6,6 +6,7 @@
 #define GODWIT_LOOP_WORKER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct event_base;
@@ -24,6 +25,7 @@ struct later {
 	struct later *next;
 	struct later **back; /* what points to it; NULL: not queued */
 	void (*run)(struct later *later);
+	bool is_patient;
 };
 
 /* Makes a worker whose loop does not run yet. `index` counts from 0. */
@@ -57,6 +59,12 @@ void worker_post(struct worker *worker, struct mail *mail, void (*run)(struct ma
 void worker_later(struct later *later, void (*run)(struct later *));
 /* Forgets it if it is queued. */
 void later_cancel(struct later *later);
+/* For work that puts off thousands of things at once: what is put off while the current worker is
+ * patient gets a small part of each round, in order, so that nobody waits behind a crowd. Once it
+ * is put off by somebody who is not, it runs at the end of that round. Returns what was before. */
+bool worker_set_patient(bool is_patient);
+/* How many wait so. */
+size_t worker_patient_count(void);
 
 /* The monotonic clock in ms, the same all through a round of the loop: cheap. Outside of rounds it
  * is read each time. */

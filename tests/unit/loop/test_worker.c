@@ -293,6 +293,82 @@ static void test_endless_later(void **state)
 	worker_free(&worker);
 }
 
+/* What is patient comes after what is not, and is not any more when somebody else puts it off. */
+static void test_patient(void **state)
+{
+	struct worker *worker = worker_new(0);
+
+	worker_enter(worker);
+	laters_reset();
+	laters[2].then = &laters[1];
+	assert_false(worker_set_patient(true));
+	for (size_t i = 0; i < 3; i++)
+		worker_later(&laters[i].later, note_later_run);
+	assert_int_equal(worker_patient_count(), 3);
+	assert_true(worker_set_patient(false));
+	worker_later(&laters[3].later, note_later_run);
+	worker_later(&laters[1].later, note_later_run);
+	assert_int_equal(worker_patient_count(), 2);
+	worker_stop(worker);
+	worker_run(worker);
+	assert_string_equal(events, "31021");
+	worker_set_patient(true);
+	worker_later(&laters[0].later, note_later_run);
+	worker_later(&laters[3].later, note_later_run);
+	later_cancel(&laters[3].later);
+	worker_later(&laters[1].later, note_later_run);
+	worker_set_patient(false);
+	worker_stop(worker);
+	worker_run(worker);
+	assert_string_equal(events, "3102101");
+	worker_free(&worker);
+}
+
+/* A crowd of it gets a part of each round: mail that comes meanwhile does not wait for all. */
+struct crowd {
+	struct later later;
+	struct mail mail;
+	bool *done;
+};
+
+static void crowd_mail_run(struct mail *mail)
+{
+	struct crowd *crowd = CONTAINER_OF(mail, struct crowd, mail);
+
+	event_note('m');
+	if (crowd->done != NULL)
+		*crowd->done = true;
+}
+
+static void crowd_later_run(struct later *later)
+{
+	struct crowd *crowd = CONTAINER_OF(later, struct crowd, later);
+	int64_t until_us = worker_clock_us() + 1000;
+
+	event_note('p');
+	worker_post(worker_current(), &crowd->mail, crowd_mail_run);
+	while (worker_clock_us() < until_us)
+		continue;
+}
+
+static void test_patient_crowd(void **state)
+{
+	struct worker *worker = worker_new(0);
+	struct crowd crowd[3] = { 0 };
+	bool done = false;
+
+	events_clear();
+	crowd[2].done = &done;
+	worker_enter(worker);
+	worker_set_patient(true);
+	for (size_t i = 0; i < COUNT_OF(crowd); i++)
+		worker_later(&crowd[i].later, crowd_later_run);
+	worker_set_patient(false);
+	worker_run_until(worker, &done);
+	assert_string_equal(events, "pmpmpm");
+	worker_free(&worker);
+}
+
 /* Threads. */
 
 struct ball {
@@ -499,6 +575,8 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_cancel_while_running),
 		cmocka_unit_test(test_endless_later),
+		cmocka_unit_test(test_patient),
+		cmocka_unit_test(test_patient_crowd),
 		cmocka_unit_test(test_ping_pong),
 		cmocka_unit_test(test_many_senders),
 		cmocka_unit_test(test_life),
