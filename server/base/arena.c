@@ -6,6 +6,7 @@
 #include "base/arena.h"
 
 #include "base/mem.h"
+#include "base/spares.h"
 
 #include <pthread.h>
 #include <stdalign.h>
@@ -17,18 +18,6 @@
 #define DEFAULT_BYTES 1016 /* what the malloc of glibc makes of 1 KiB */
 #define PIECE_MAX_BYTES (64 * 1024)
 #define SPARE_MAX 32
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define KEEP_SPARES 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || \
-    __has_feature(memory_sanitizer)
-#define KEEP_SPARES 0
-#endif
-#endif
-#ifndef KEEP_SPARES
-#define KEEP_SPARES 1
-#endif
 
 /* A later piece; the bytes follow. */
 struct piece {

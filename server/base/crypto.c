@@ -5,6 +5,7 @@
  * use. */
 #include "base/crypto.h"
 
+#include "base/crypto-memory.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -73,6 +74,7 @@ static struct contexts *contexts_get(void)
 
 void crypto_init(void)
 {
+	crypto_memory_init();
 	/* A thread that is still connecting to a database may outlive main(): nothing is torn down
 	 * under it. */
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
