@@ -11,6 +11,7 @@
 #include "core/hooks.h"
 #include "core/presence.h"
 #include "core/receipt.h"
+#include "core/remote.h"
 #include "core/session.h"
 #include "core/subscription.h"
 #include "core/task.h"
@@ -315,7 +316,8 @@ void router_send(const struct stanza *stanza, struct receipt *receipt)
 
 	ASSERT(to != NULL);
 	if (!config_serves(home_config(), to)) {
-		router_bounce(stanza, RC_REMOTE_SERVER_NOT_FOUND, NULL);
+		if (!remote_send(stanza, receipt))
+			router_bounce(stanza, RC_REMOTE_SERVER_NOT_FOUND, NULL);
 		return;
 	}
 	if (to->node_length == 0) {
@@ -360,6 +362,16 @@ static void router_send_share(const struct stanza *stanza, struct receipt *recei
 		worker_post(home, &parcel->mail, parcel_came);
 }
 
+/* To one of many who is not of ours. Where there is no way nobody is told: it would be at each
+ * change of presence. */
+static void router_send_away(const struct stanza *stanza, const struct jid *to)
+{
+	struct stanza *readdressed = stanza_readdress(stanza, stanza_from(stanza), to);
+
+	remote_send(readdressed, NULL);
+	stanza_unref(&readdressed);
+}
+
 static void router_fan_out(const struct stanza *stanza, struct receipt *receipt,
     const struct jid *const *to, size_t count, bool is_for_online)
 {
@@ -369,7 +381,9 @@ static void router_fan_out(const struct stanza *stanza, struct receipt *receipt,
 		return;
 	shares = mem_alloc_zero(homes_count() * sizeof *shares);
 	for (size_t i = 0; i < count; i++)
-		if (config_serves(home_config(), to[i]) && to[i]->node_length > 0)
+		if (!config_serves(home_config(), to[i]))
+			router_send_away(stanza, to[i]);
+		else if (to[i]->node_length > 0)
 			shares[worker_index(home_of(to[i]))]++;
 	for (size_t i = 0; i < homes_count(); i++)
 		if (shares[i] > 0)
@@ -394,8 +408,7 @@ void router_bounce(const struct stanza *stanza, enum rc rc, const char *text)
 {
 	struct stanza *error = stanza_error(stanza, rc, text);
 
-	if (error != NULL && stanza_to(error) != NULL &&
-	    config_serves(home_config(), stanza_to(error)))
+	if (error != NULL && stanza_to(error) != NULL)
 		router_send(error, NULL);
 	stanza_unref(&error);
 }

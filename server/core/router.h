@@ -14,9 +14,9 @@ struct session;
 struct stanza;
 struct task;
 
-/* Sends a stanza to its `to`: an account of ours (at its home), a domain we serve (here), or a
- * remote domain (remote-server-not-found until there is federation). The receipt (may be NULL) is
- * held until the stanza has been dealt with. References are taken as needed. From any worker. */
+/* Sends a stanza to its `to`: an account of ours (at its home), a domain we serve (here), or another
+ * domain by whoever carries stanzas there (remote.h; remote-server-not-found where nobody does). The
+ * receipt (may be NULL) is held until the stanza has been dealt with. References are taken as needed. From any worker. */
 void router_send(const struct stanza *stanza, struct receipt *receipt);
 /* The same stanza to many bare JIDs, whatever its own `to`: one message for each worker, expanded
  * there in slices (DESIGN: fan-out). What arrives there has the stanza's own `to`: the addressee is
@@ -24,7 +24,7 @@ void router_send(const struct stanza *stanza, struct receipt *receipt);
  * presence. */
 void router_send_many(const struct stanza *stanza, struct receipt *receipt,
     const struct jid *const *to, size_t count);
-/* The same to those among them who have sessions. */
+/* The same to those among them who have sessions; all are of ours. */
 void router_send_online(const struct stanza *stanza, struct receipt *receipt,
     const struct jid *const *to, size_t count);
 /* Sends the error that `rc` names back to where the stanza came from, if one is due. */
