@@ -38,6 +38,9 @@ MADE = "build-config.h"
 # A private header that a folder shares with one other.
 SHARED = {("xmpp", "xml/element-private.h")}
 
+# Folders whose every source file has unit tests of its own.
+TESTED = ("base", "xml", "xmpp", "stream", "store")
+
 CODE = ("server", "modules", "tools")
 LANGUAGES = (".c", ".h", ".py", ".sh", ".t", ".sql", ".am", ".ac", ".in", ".md", ".conf", ".l")
 COMMENT = re.compile(r"\s*(/\*|//|#|--|\"\"\")")
@@ -161,6 +164,14 @@ def without_opening():
             yield "%s: does not open with a comment" % path
 
 
+def without_unit_tests():
+    for folder in TESTED:
+        for path in source_files("server/" + folder):
+            test = "tests/unit/%s/test_%s" % (folder, os.path.basename(path))
+            if path.endswith(".c") and not os.path.exists(os.path.join(TOP, test)):
+                yield "%s: there is no %s" % (path, test)
+
+
 def unfinished():
     places = sorted(n for n in os.listdir(TOP) if n[0] != "." and not n.startswith("build"))
     folders = [n for n in places if os.path.isdir(os.path.join(TOP, n))
@@ -183,6 +194,7 @@ CHECKS = [
     ("each library is used behind its door", wrong_doors),
     ("modules see no library and no private header", leaks_to_modules),
     ("each file opens with a comment", without_opening),
+    ("each file of the lower floors has its unit tests", without_unit_tests),
     ("nothing is left for later", unfinished),
 ]
 

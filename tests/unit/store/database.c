@@ -11,6 +11,9 @@ const struct statement user_insert =
     STATEMENT("INSERT INTO users (domain, username) VALUES ($1, $2)");
 const struct statement blocked_insert =
     STATEMENT("INSERT INTO blocked_jids (domain, username, jid) VALUES ($1, $2, $3)");
+const struct statement blocked_once =
+    STATEMENT("INSERT INTO blocked_jids (domain, username, jid) VALUES ($1, $2, $3)"
+	      " ON CONFLICT (domain, username, jid) DO NOTHING");
 const struct statement blocked_count =
     STATEMENT("SELECT count(*) FROM blocked_jids WHERE domain = $1 AND username = $2");
 

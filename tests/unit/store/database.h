@@ -58,6 +58,7 @@ void user_make(const char *username);
 
 extern const struct statement user_insert;
 extern const struct statement blocked_insert; /* domain, username, jid */
+extern const struct statement blocked_once;   /* the same, where it may be there already */
 extern const struct statement blocked_count;  /* domain, username */
 #define ROMEO ((struct account_key){ "example.org", "romeo" })
 #define NOBODY ((struct account_key){ "example.org", "nobody" })
@@ -65,8 +66,8 @@ extern const struct statement blocked_count;  /* domain, username */
 /* A part of the tests for both (schema_tests.c). */
 extern const struct CMUnitTest schema_tests[];
 extern const size_t schema_tests_count;
-/* The tests for both, and running them with others behind them. */
-int store_tests_run(const char *name, const struct CMUnitTest *more, size_t count);
+/* Runs the tests for both, as cmocka's group `name`. */
+int store_tests_run(const char *name);
 #define STORE_TEST(function) \
 	cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 

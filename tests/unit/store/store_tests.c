@@ -484,18 +484,16 @@ static const struct CMUnitTest store_tests[] = {
 	STORE_TEST(test_crowd),
 };
 
-int store_tests_run(const char *name, const struct CMUnitTest *more, size_t count)
+int store_tests_run(const char *name)
 {
-	size_t tables = schema_tests_count;
 	struct CMUnitTest *all =
-	    mem_alloc(sizeof(store_tests) + (tables + count) * sizeof(struct CMUnitTest));
+	    mem_alloc(sizeof(store_tests) + schema_tests_count * sizeof(struct CMUnitTest));
 	int failed;
 
 	memcpy(all, store_tests, sizeof(store_tests));
-	memcpy(all + COUNT_OF(store_tests), schema_tests, tables * sizeof(*all));
-	memcpy(all + COUNT_OF(store_tests) + tables, more, count * sizeof(*all));
-	failed =
-	    _cmocka_run_group_tests(name, all, COUNT_OF(store_tests) + tables + count, NULL, NULL);
+	memcpy(all + COUNT_OF(store_tests), schema_tests, schema_tests_count * sizeof(*all));
+	failed = _cmocka_run_group_tests(
+	    name, all, COUNT_OF(store_tests) + schema_tests_count, NULL, NULL);
 	mem_free(all);
 	return failed;
 }

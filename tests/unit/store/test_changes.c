@@ -1,24 +1,9 @@
 /* test_changes.c - following what somebody else changes, here another connection to the same SQLite
  * file. What PostgreSQL does, tests/blackbox/sql-*.t see from outside. */
-#include "database.h"
+#include "sqlite-database.h"
 #include "store/changes.h"
-#include "store/sqlite.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static char directory[] = "/tmp/godwit-test-XXXXXX";
-
-static char *file_make(struct arena *arena)
-{
-	static const char *const endings[] = { "", "-wal", "-shm" };
-
-	for (size_t i = 0; i < COUNT_OF(endings); i++)
-		unlink(arena_printf(arena, "%s/test.db%s", directory, endings[i]));
-	return arena_printf(arena, "sqlite:%s/test.db", directory);
-}
+#include <sqlite3.h>
 
 /* What was told, a line each. */
 static struct {
@@ -70,7 +55,7 @@ static void somebody_runs(const struct fixture *fixture, const char *sql)
 {
 	sqlite3 *db;
 
-	assert_int_equal(sqlite3_open(fixture->database + strlen("sqlite:"), &db), SQLITE_OK);
+	assert_int_equal(sqlite3_open(sqlite_path(fixture), &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 }
@@ -135,23 +120,13 @@ static void test_pages(void **state)
 	end(fixture);
 }
 
+static const struct CMUnitTest tests[] = {
+	STORE_TEST(test_told),
+	STORE_TEST(test_read_on),
+	STORE_TEST(test_pages),
+};
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		STORE_TEST(test_told),
-		STORE_TEST(test_read_on),
-		STORE_TEST(test_pages),
-	};
-	struct arena *arena = arena_new(0);
-	int failed;
-
-	if (mkdtemp(directory) == NULL)
-		return 1;
-	database_make = file_make;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	file_make(arena);
-	arena_free(&arena);
-	rmdir(directory);
-	text_free(&heard.lines);
-	return failed;
+	return sqlite_tests_run("changes", tests, COUNT_OF(tests));
 }

@@ -357,6 +357,17 @@ void party_secure(struct party *party)
 	office_settle();
 }
 
+void party_open_secure(struct party *party)
+{
+	party->settings.tls = make_set("example.org");
+	party->settings.tls_required = true;
+	party->direct_tls = true;
+	party_open(party);
+	party_secure(party);
+	party_say(party, OPEN);
+	party_forget(party);
+}
+
 void party_send(struct party *party, const char *id, void *token)
 {
 	struct arena *arena = arena_new(0);

@@ -63,6 +63,8 @@ void party_answer_bind(struct party *party);
 void party_plain(struct party *party, const char *password);
 /* A TLS client. */
 void party_secure(struct party *party);
+/* Instead of party_open(): inside TLS, features heard. */
+void party_open_secure(struct party *party);
 
 /* The owner sends <message id='ID'/>. */
 void party_send(struct party *party, const char *id, void *token);
@@ -87,6 +89,9 @@ void party_send(struct party *party, const char *id, void *token);
 	"<text xmlns='urn:ietf:params:xml:ns:xmpp-streams' xml:lang='en'>" text \
 	"</text></stream:error></stream:stream>"
 #define END "</stream:stream>"
+#define SASL_NS "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'"
+#define FAILURE(name) "<failure " SASL_NS "><" name "/></failure>"
+#define SUCCESS "<success " SASL_NS "></success>"
 #define BIND(id) "<iq type='set' id='" id "'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"
 #define BOUND(id) \
 	"<iq type='result' id='" id "'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>" \

@@ -18,22 +18,7 @@
 #include "stream/stream-private.h"
 
 #define TLS_NS "xmlns='urn:ietf:params:xml:ns:xmpp-tls'"
-#define SASL_NS "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'"
 #define STARTTLS "<starttls " TLS_NS "/>"
-#define FAILURE(name) "<failure " SASL_NS "><" name "/></failure>"
-#define SUCCESS "<success " SASL_NS "></success>"
-
-/* A stream inside TLS, features heard. */
-static void open_secure(struct party *party)
-{
-	party->settings.tls = make_set("example.org");
-	party->settings.tls_required = true;
-	party->direct_tls = true;
-	party_open(party);
-	party_secure(party);
-	party_say(party, OPEN);
-	party_forget(party);
-}
 
 /* A stream in clear that requires TLS. */
 static void open_clear(struct party *party)
@@ -89,7 +74,7 @@ static void test_starttls_twice(void **state)
 	struct party party;
 
 	party_prepare(&party);
-	open_secure(&party);
+	party_open_secure(&party);
 	party_say(&party, STARTTLS);
 	party_heard(&party, "<failure " TLS_NS "/>" END);
 	assert_null(party.stream);
@@ -171,7 +156,7 @@ static void test_plain(void **state)
 	struct party party;
 
 	party_prepare(&party);
-	open_secure(&party);
+	party_open_secure(&party);
 	party_plain(&party, "wrong");
 	party_heard(&party, FAILURE("not-authorized"));
 	party_told(&party, "credentials romeo@example.org\n"
@@ -231,7 +216,7 @@ static void test_odd_elements(void **state)
 
 	party_prepare(&party);
 	party.settings.max_login_failures = 100;
-	open_secure(&party);
+	party_open_secure(&party);
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		party_say(&party, cases[i].element);
 		party_heard(&party, cases[i].answer);
@@ -246,7 +231,7 @@ static void test_too_many_failures(void **state)
 
 	party_prepare(&party);
 	party.settings.max_login_failures = 3;
-	open_secure(&party);
+	party_open_secure(&party);
 	party_plain(&party, "wrong");
 	party_plain(&party, "wrong");
 	party_heard(&party, FAILURE("not-authorized") FAILURE("not-authorized"));
@@ -264,7 +249,7 @@ static void test_pipelined(void **state)
 
 	party_prepare(&party);
 	party.defers = true;
-	open_secure(&party);
+	party_open_secure(&party);
 	party_say(&party, "<auth " SASL_NS " mechanism='PLAIN'>AHJvbWVvAHNlY3JldA==</auth>"
 			  "<auth " SASL_NS " mechanism='X'/>"
 			  "<auth " SASL_NS " mechanism='PLAIN'>AGp1bGlldABzZWNyZXQ=</auth>");
@@ -292,7 +277,7 @@ static void test_pipelined_ends(void **state)
 
 	party_prepare(&party);
 	party.defers = true;
-	open_secure(&party);
+	party_open_secure(&party);
 	party_say(&party, "<auth " SASL_NS " mechanism='PLAIN'>AHJvbWVvAHNlY3JldA==</auth>" END);
 	party_heard(&party, "");
 	stream_credentials(party.stream, RC_ITEM_NOT_FOUND, NULL, NULL);
@@ -325,7 +310,7 @@ static void test_pipelined_too_much(void **state)
 
 	party_prepare(&party);
 	party.defers = true;
-	open_secure(&party);
+	party_open_secure(&party);
 	text_puts(&crowd, "<auth " SASL_NS " mechanism='PLAIN'>AHJvbWVvAHNlY3JldA==</auth>");
 	for (int i = 0; i < 100; i++)
 		text_puts(&crowd, "<a/>");
@@ -342,7 +327,7 @@ static void test_restart(void **state)
 
 	party_prepare(&party);
 	party.stays = true;
-	open_secure(&party);
+	party_open_secure(&party);
 	party_say(&party, "<auth " SASL_NS " mechanism='PLAIN'>AHJvbWVvAHNlY3JldA==</auth>"
 			  "<presence/>");
 	party_heard(&party, SUCCESS);
@@ -366,7 +351,7 @@ static void test_gone_while_waiting(void **state)
 	party_prepare(&party);
 	party.defers = true;
 	party.keeps = true;
-	open_secure(&party);
+	party_open_secure(&party);
 	party_plain(&party, "secret");
 	stream_fail(party.stream, STREAM_SYSTEM_SHUTDOWN, NULL);
 	stream_credentials(party.stream, RC_OK, NULL, NULL);
@@ -374,95 +359,6 @@ static void test_gone_while_waiting(void **state)
 	stream_credentials(party.stream, RC_OK, NULL, NULL);
 	party_told(&party, "credentials romeo@example.org\nclosed: system-shutdown\n");
 	party_close(&party);
-}
-
-/* Holds up the thread for chores until the test unlocks it. */
-static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-static pthread_barrier_t at_gate;
-
-static void nothing(struct chore *chore)
-{
-}
-
-static void gate_work(struct chore *chore)
-{
-	pthread_barrier_wait(&at_gate);
-	pthread_mutex_lock(&gate);
-	pthread_mutex_unlock(&gate);
-}
-
-static void gate_shut(struct chore *first)
-{
-	pthread_mutex_lock(&gate);
-	chores_start();
-	assert_true(chore_give(first, 0, gate_work, nothing));
-	pthread_barrier_wait(&at_gate);
-}
-
-/* The password is tried in another thread: the stream waits, and others go on. */
-static void test_trial(void **state)
-{
-	struct chore chore;
-	struct party party;
-
-	party_prepare(&party);
-	gate_shut(&chore);
-	open_secure(&party);
-	party_plain(&party, "wrong");
-	party_plain(&party, "secret");
-	party_told(&party, "credentials romeo@example.org\n");
-	party_heard(&party, "");
-	/* Nobody asked again. */
-	stream_credentials(party.stream, RC_OK, NULL, NULL);
-	pthread_mutex_unlock(&gate);
-	WAIT(party.peer->received.length >= strlen(FAILURE("not-authorized") SUCCESS));
-	party_heard(&party, FAILURE("not-authorized") SUCCESS);
-	chores_stop();
-	party_close(&party);
-}
-
-/* The stream ends while the password waits to be tried. */
-static void test_gone_in_trial(void **state)
-{
-	struct chore chore;
-	struct party party;
-
-	party_prepare(&party);
-	gate_shut(&chore);
-	open_secure(&party);
-	party_plain(&party, "secret");
-	party_told(&party, "credentials romeo@example.org\n");
-	stream_fail(party.stream, STREAM_SYSTEM_SHUTDOWN, NULL);
-	WAIT(party.stream == NULL);
-	pthread_mutex_unlock(&gate);
-	chores_stop();
-	office_settle();
-	party_told(&party, "closed: system-shutdown\n");
-	party_close(&party);
-}
-
-/* So many wait that there is no place for another: not the client's fault. */
-static void test_trial_refused(void **state)
-{
-	struct chore first, *chores = mem_alloc_zero(CHORES_MAX * sizeof *chores);
-	struct party party;
-
-	party_prepare(&party);
-	gate_shut(&first);
-	for (size_t i = 0; i < CHORES_MAX; i++)
-		assert_true(chore_give(&chores[i], i, nothing, nothing));
-	open_secure(&party);
-	party_plain(&party, "secret");
-	party_heard(&party, FAILURE("temporary-auth-failure"));
-	party_told(&party, "credentials romeo@example.org\n"
-			   "refused romeo PLAIN: too many passwords wait to be tried\n");
-	pthread_mutex_unlock(&gate);
-	chores_stop();
-	office_settle();
-	party_plain(&party, "secret");
-	party_heard(&party, SUCCESS);
-	party_close(&party);
-	mem_free(chores);
 }
 
 static struct address *make_address(const char *text)
@@ -486,7 +382,7 @@ static void test_held_back(void **state)
 	address_table_open();
 	party.address = make_address("192.0.2.1");
 	party.settings.max_login_failures = 100;
-	open_secure(&party);
+	party_open_secure(&party);
 	for (int i = 0; i < 3; i++)
 		party_plain(&party, "wrong");
 	party_heard(
@@ -511,7 +407,7 @@ static void test_early_iq(void **state)
 
 	party_prepare(&party);
 	party.takes_early_iq = true;
-	open_secure(&party);
+	party_open_secure(&party);
 	party_say(&party, "<iq type='get' id='1'><query xmlns='jabber:iq:register'/></iq>");
 	party_told(&party, "early <iq xmlns='jabber:client' type='get' id='1'>"
 			   "<query xmlns='jabber:iq:register'/></iq>\n");
@@ -629,9 +525,6 @@ int main(void)
 		cmocka_unit_test(test_pipelined_too_much),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_gone_while_waiting),
-		cmocka_unit_test(test_trial),
-		cmocka_unit_test(test_gone_in_trial),
-		cmocka_unit_test(test_trial_refused),
 		cmocka_unit_test(test_held_back),
 		cmocka_unit_test(test_early_iq),
 		cmocka_unit_test(test_login_deadline),
@@ -640,6 +533,5 @@ int main(void)
 		cmocka_unit_test(test_deadline_ends),
 	};
 
-	pthread_barrier_init(&at_gate, NULL, 2);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

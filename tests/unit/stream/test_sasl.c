@@ -78,43 +78,6 @@ static enum sasl_step keys_give(
 	return trial_make(sasl, sasl_keys(sasl, rc, first, second));
 }
 
-static const char *offers(const struct sasl_channel *channel)
-{
-	struct sasl *sasl = sasl_new(channel);
-	struct text text = { 0 };
-	const char *name, *list;
-	size_t cursor = 0;
-
-	while ((name = sasl_offered(sasl, &cursor)) != NULL)
-		text_printf(&text, "%s ", name);
-	cursor = 0;
-	while ((name = sasl_offered_binding(sasl, &cursor)) != NULL)
-		text_printf(&text, "+%s ", name);
-	list = arena_strndup(arena, text.at, text.length);
-	text_free(&text);
-	sasl_free(&sasl);
-	return list;
-}
-
-static void test_offers(void **state)
-{
-	struct sasl_channel channel = secure_channel;
-
-	assert_string_equal(offers(&channel),
-	    "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1 PLAIN "
-	    "+tls-exporter +tls-server-end-point ");
-	channel.allow_plain = false;
-	channel.binding = bindings_old;
-	assert_string_equal(offers(&channel), "SCRAM-SHA-256 SCRAM-SHA-1 ");
-	channel.binding = NULL;
-	assert_string_equal(offers(&channel), "SCRAM-SHA-256 SCRAM-SHA-1 ");
-	channel.allow_plain = true;
-	channel.secure = false;
-	assert_string_equal(offers(&channel), "");
-	channel.tls_required = false;
-	assert_string_equal(offers(&channel), "SCRAM-SHA-256 SCRAM-SHA-1 ");
-}
-
 /* What is not offered is not accepted. */
 static void test_not_offered(void **state)
 {
@@ -213,33 +176,11 @@ static void test_plain_ways(void **state)
 
 static void test_plain_malformed(void **state)
 {
-	static const struct {
-		const char *bytes;
-		size_t length;
-	} cases[] = {
-#define CASE(literal) { literal, sizeof(literal) - 1 }
-		CASE(""),
-		CASE("romeo"),
-		CASE("\0"),
-		CASE("\0\0"),
-		CASE("\0romeo"),
-		CASE("\0romeo\0"),
-		CASE("\0\0secret"),
-		CASE("\0romeo\0secret\0"),
-		CASE("\0romeo\0sec\0ret"),
-		CASE("\0ro\xffmeo\0secret"),
-		CASE("\0romeo\0sec\xffret"),
-#undef CASE
-	};
 	struct sasl *sasl = sasl_secure();
 
-	for (size_t i = 0; i < COUNT_OF(cases); i++) {
-		const char *text =
-		    cases[i].length == 0 ? "=" : encode(cases[i].bytes, cases[i].length);
-
-		assert_int_equal(
-		    failure_of(sasl, sasl_auth(sasl, "PLAIN", text)), SASL_MALFORMED_REQUEST);
-	}
+	assert_int_equal(failure_of(sasl, sasl_auth(sasl, "PLAIN", "=")), SASL_MALFORMED_REQUEST);
+	assert_int_equal(
+	    failure_of(sasl, sasl_auth(sasl, "PLAIN", PLAIN("\0romeo"))), SASL_MALFORMED_REQUEST);
 	sasl_free(&sasl);
 }
 
@@ -603,7 +544,6 @@ static void test_names(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_not_offered),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_plain_trial),

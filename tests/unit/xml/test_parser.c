@@ -316,42 +316,6 @@ static void test_rest_headers(void **state)
 	}
 }
 
-/* Who needs an expat takes the one that was put back last, whoever made it for a header. */
-static void test_share(void **state)
-{
-	struct recorder one, two;
-	XML_Parser expat;
-
-	recorder_start(&one, NULL);
-	recorder_start(&two, NULL);
-	assert_false(xml_parser_share(one.parser)); /* before the header */
-	recorder_feed(&one, "<?xml version='1.0'?>" CLIENT_HEADER);
-	expat = one.parser->expat;
-	assert_true(xml_parser_share(one.parser));
-	assert_null(one.parser->expat);
-	recorder_feed(&one, "<a xmlns:x='u'><x:b>c");
-	assert_ptr_equal(one.parser->expat, expat);
-	assert_false(xml_parser_share(one.parser)); /* inside a child */
-	recorder_feed(&one, "</x:b></a>");
-	assert_true(xml_parser_share(one.parser));
-	assert_true(xml_parser_share(one.parser));
-	recorder_feed(&two, CLIENT_HEADER "<d>e</d>");
-	assert_ptr_not_equal(two.parser->expat, expat);
-	expat = two.parser->expat;
-	assert_true(xml_parser_share(two.parser));
-	recorder_feed(&one, "<f");
-	assert_ptr_equal(one.parser->expat, expat);
-	assert_true(xml_parser_share(two.parser));
-	assert_int_equal(recorder_feed(&two, "<x:y/>"), XML_BAD_NAMESPACE_PREFIX);
-	recorder_feed(&one, "/></stream:stream>");
-	assert_false(xml_parser_share(one.parser)); /* it is over */
-	assert_string_equal(recorder_log(&one), OPEN
-	    "<a xmlns='jabber:client'><b xmlns='u'>c</b></a>\n<f xmlns='jabber:client'/>\nclose\n");
-	assert_string_equal(recorder_log(&two), OPEN "<d xmlns='jabber:client'>e</d>\n");
-	recorder_finish(&one);
-	recorder_finish(&two);
-}
-
 /* What declares something else keeps its own; and an expat that has seen much is not passed on. */
 static void test_share_not(void **state)
 {
@@ -464,7 +428,6 @@ int main(void)
 		cmocka_unit_test(test_long_text),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_rest_headers),
-		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_share_not),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_content_ns),

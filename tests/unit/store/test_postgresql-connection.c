@@ -1,6 +1,6 @@
-/* test_outage.c - when PostgreSQL goes away, hangs, and comes back: on a server that this test
- * makes for itself, to stop and start it (if GODWIT_TEST_POSTGRESQL says that PostgreSQL is to be
- * tested). */
+/* test_postgresql-connection.c - when PostgreSQL goes away, hangs, and comes back: on a server that
+ * this test makes for itself, to stop and start it (if GODWIT_TEST_POSTGRESQL says that PostgreSQL
+ * is to be tested). */
 #include "admin.h"
 #include "database.h"
 #include "loop/timer.h"
@@ -81,10 +81,6 @@ static const char *jid_text(struct arena *arena, unsigned number)
 {
 	return arena_printf(arena, "jid-%04u", number);
 }
-
-static const struct statement blocked_once =
-    STATEMENT("INSERT INTO blocked_jids (domain, username, jid) VALUES ($1, $2, $3)"
-	      " ON CONFLICT (domain, username, jid) DO NOTHING");
 
 /* --- when it goes away --- */
 
