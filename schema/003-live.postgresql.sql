@@ -156,6 +156,8 @@ COMMENT ON FUNCTION scram_key IS 'The key of a password for users.scram_sha_1 (d
 
 ALTER TABLE users ADD COLUMN password TEXT;
 ALTER TABLE users ADD COLUMN disabled_until BIGINT;
+-- Always empty here; the server looks for passwords in rows, as it has to on SQLite.
+CREATE INDEX users_password ON users (domain, username) WHERE password IS NOT NULL;
 COMMENT ON COLUMN users.password IS 'Write-only: set it to give a password. It turns into both keys at once, and is NULL again in the same transaction.';
 COMMENT ON COLUMN users.disabled_until IS 'Nobody can log in before this moment, in microseconds since 1970; see microseconds().';
 

@@ -27,6 +27,7 @@ CREATE TABLE change_readers (
 
 ALTER TABLE users ADD COLUMN password TEXT;
 ALTER TABLE users ADD COLUMN disabled_until BIGINT;
+CREATE INDEX users_password ON users (domain, username) WHERE password IS NOT NULL;
 
 CREATE TABLE deleted_users (
 	domain TEXT NOT NULL,

@@ -263,6 +263,7 @@ static const struct change_events live_events = { change_gather, changes_tell };
 void live_start(void)
 {
 	concerns = hash_new();
+	passwords_start();
 	changes_follow(&live_events);
 	live_sweep = sweep_new(&changes_sweep, changes_keep_us);
 }
@@ -273,6 +274,7 @@ void live_stop(void)
 	size_t cursor = 0;
 
 	changes_ignore();
+	passwords_stop();
 	sweep_free(&live_sweep);
 	live_groups_stop();
 	while (concerns != NULL && (concern = hash_next(concerns, &cursor)) != NULL)

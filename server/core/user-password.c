@@ -1,11 +1,15 @@
 /* user-password.c - from a password in a row to keys in a row, one row at a time: a thousand rows
- * that somebody inserted at once are not to keep those waiting who log in. */
+ * that somebody inserted at once are not to keep those waiting who log in. What cannot be done for
+ * the moment is tried again: who has such a password cannot log in before. */
 #include "core/user-password.h"
 
 #include "core/config.h"
 #include "core/home.h"
 #include "core/module.h"
 #include "core/user.h"
+#include "loop/timer.h"
+
+#define RETRY_MS 1000
 
 static const struct statement password_select =
     STATEMENT("SELECT domain, username, password FROM users WHERE password IS NOT NULL LIMIT 1");
@@ -19,6 +23,7 @@ static _Thread_local struct {
 	struct arena *arena;
 	struct account_key key;
 	char *password;
+	struct timer *retry; /* NULL: stopped */
 } taking;
 
 static store_done password_found, password_taken, password_wiped;
@@ -26,7 +31,7 @@ static store_done password_found, password_taken, password_wiped;
 void passwords_take(void)
 {
 	taking.again = true;
-	if (taking.is_busy)
+	if (taking.is_busy || taking.retry == NULL)
 		return;
 	taking.is_busy = true;
 	taking.again = false;
@@ -44,10 +49,29 @@ static void taking_end(void)
 		passwords_take();
 }
 
+/* The database is away or locked, or too much waits. */
+static void taking_put_off(void)
+{
+	taking.again = false;
+	if (taking.retry != NULL)
+		timer_set(taking.retry, RETRY_MS);
+	taking_end();
+}
+
+static void retry_due(void *state)
+{
+	(void)state;
+	passwords_take();
+}
+
 static void password_found(const struct store_result *result, void *state)
 {
 	(void)state;
-	if (store_one_row(result) != RC_OK) {
+	if (store_rc(result) != RC_OK) {
+		taking_put_off();
+		return;
+	}
+	if (store_rows(result) == 0) {
 		taking_end();
 		return;
 	}
@@ -60,7 +84,6 @@ static void password_found(const struct store_result *result, void *state)
 	    taking.key, taking.password, home_config()->scram_iterations, password_taken, NULL);
 }
 
-/* While the database is away, or too much waits, it stays: the next change tries again. */
 static void password_taken(const struct store_result *result, void *state)
 {
 	(void)state;
@@ -76,14 +99,25 @@ static void password_taken(const struct store_result *result, void *state)
 		    password_wiped, NULL);
 		return;
 	}
-	taking.again = false;
-	taking_end();
+	taking_put_off();
 }
 
 static void password_wiped(const struct store_result *result, void *state)
 {
 	(void)state;
-	if (store_rc(result) != RC_OK)
-		taking.again = false;
-	taking_end();
+	if (store_rc(result) == RC_OK)
+		taking_end();
+	else
+		taking_put_off();
+}
+
+void passwords_start(void)
+{
+	taking.retry = timer_new(retry_due, NULL);
+	passwords_take();
+}
+
+void passwords_stop(void)
+{
+	timer_free(&taking.retry);
 }

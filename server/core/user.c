@@ -11,8 +11,11 @@
 #include "loop/chore.h"
 #include "loop/worker.h"
 
+/* As long as a new password stands in the row, the old one is none any more. */
 static const struct statement credentials_select =
-    STATEMENT("SELECT scram_sha_1, scram_sha_256, disabled OR COALESCE(disabled_until, 0) > $3"
+    STATEMENT("SELECT CASE WHEN password IS NULL THEN scram_sha_1 END,"
+	      " CASE WHEN password IS NULL THEN scram_sha_256 END,"
+	      " disabled OR COALESCE(disabled_until, 0) > $3"
 	      " FROM users WHERE domain = $1 AND username = $2");
 static const struct statement user_insert = STATEMENT(
     "INSERT INTO users (domain, username, scram_sha_1, scram_sha_256, disabled,"

@@ -78,9 +78,9 @@ def _(server, romeo):
     server.reload(wait_for="reloaded")
 
 
-def can_login(account):
+def can_login(account, **options):
     try:
-        account.login("again").end()
+        account.login("again", **options).end()
         return True
     except Failure:
         return False
@@ -98,6 +98,35 @@ def _(server, romeo):
         until(lambda: server.sql(f"SELECT password FROM users WHERE {row(romeo)}") == [(None,)],
               "the password is wiped")
     romeo.login("orchard")
+
+
+@test("a password in a row becomes keys though its change is not in the log any more")
+def _(server, romeo):
+    server.stop()
+    server.sql(f"UPDATE users SET password = 'other' WHERE {row(romeo)}")
+    server.sql("DELETE FROM changes")
+    server.start()
+    settled(server, romeo)
+    romeo.password = "other"
+    romeo.login("orchard").end()
+
+
+@test("while a new password cannot become keys the old one is none, and then the new one counts")
+def _(server, romeo):
+    if FLAVOUR == "postgresql":
+        return
+    r, mark = romeo.login("orchard", presence=True), server.log_mark()
+    for statement in ("BEGIN IMMEDIATE", f"UPDATE users SET password = 'other' WHERE {row(romeo)}",
+                      "COMMIT", "BEGIN IMMEDIATE"):
+        server.sql(statement)
+    r.expect_stream_error("not-authorized")
+    if can_login(romeo) or can_login(romeo, mechanism="PLAIN"):
+        raise Failure("the old password lets somebody in")
+    server.wait_log("password set with SQL cannot be used", since=mark)
+    server.sql("ROLLBACK")
+    settled(server, romeo)
+    romeo.password = "other"
+    romeo.login("orchard").end()
 
 
 @test("disabled = true ends the sessions, and nobody gets in until it is false")
