@@ -127,12 +127,28 @@ static const struct config_key limits_keys[] = {
 };
 
 /* The kinds of sections that are ours. */
+static const struct config_key dns_keys[] = {
+	CONFIG_LIST(struct resolver_config, forward, "",
+	    "DNS servers to ask, \"ADDRESS\" or \"ADDRESS@PORT\"; none: those of "
+	    "/etc/resolv.conf."),
+	CONFIG_LIST(struct resolver_config, stub, "",
+	    "Zones with a server of their own, \"ZONE ADDRESS\" or \"ZONE ADDRESS@PORT\"."),
+	CONFIG_TEXT(struct resolver_config, trust_anchor_file, "auto",
+	    "Keys of the root (DNSSEC); auto: those of the system, if any; empty: no DNSSEC."),
+	CONFIG_LIST(struct resolver_config, local_data, "",
+	    "Records nobody is asked for, as \"example.org. IN A 192.0.2.1\"."),
+	CONFIG_NUMBER(
+	    struct resolver_config, timeout, 5, 1, 60, "Seconds DNS may take for a domain."),
+	CONFIG_END
+};
+
 static const struct config_kind own_kinds[] = {
 	{ "root", top_keys, ONCE },
 	{ "log", log_keys, ONCE },
 	{ "domain", domain_keys, NAMED },
 	{ "listen", listen_keys, NAMED_AGAIN },
 	{ "limits", limits_keys, ONCE },
+	{ "dns", dns_keys, ONCE },
 };
 
 const struct config_kind *config_kinds(
@@ -340,6 +356,25 @@ static const char *limits_read(
 	return NULL;
 }
 
+/* Where the settings say nothing they are not tried out: that takes a moment, and memory. */
+static const char *dns_read(
+    const struct config_file *file, struct config *config, struct arena *arena)
+{
+	const struct config_part *part = config_file_part(file, "dns", 0, arena);
+	struct resolver_config *dns = &config->dns;
+	const char *wrong = NULL;
+
+	config_part_read(part, dns, arena);
+	if (text_equal(dns->trust_anchor_file, "auto"))
+		dns->trust_anchor_file = NULL;
+	else if (*dns->trust_anchor_file != '\0')
+		dns->trust_anchor_file = path_resolve(config->path, dns->trust_anchor_file, arena);
+	if (config_part_sets(part, "forward") || config_part_sets(part, "stub") ||
+	    config_part_sets(part, "trust_anchor_file") || config_part_sets(part, "local_data"))
+		wrong = resolver_config_wrong(dns, arena);
+	return wrong == NULL ? NULL : config_part_wrong(part, arena, "%s", wrong);
+}
+
 static const char *module_read(const struct config_file *file, const struct module *module,
     const void **section_out, struct arena *arena)
 {
@@ -402,7 +437,8 @@ const char *config_read(const struct config_file *file, struct config *config,
 	if ((wrong = log_read(file, config, arena)) != NULL ||
 	    (wrong = domains_read(file, config, arena)) != NULL ||
 	    (wrong = listens_read(file, config, arena)) != NULL ||
-	    (wrong = limits_read(file, config, arena)) != NULL)
+	    (wrong = limits_read(file, config, arena)) != NULL ||
+	    (wrong = dns_read(file, config, arena)) != NULL)
 		return wrong;
 	return modules_read(file, config, modules, arena);
 }

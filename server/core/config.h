@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/log.h"
+#include "net/resolver.h"
 
 struct arena;
 struct jid;
@@ -73,6 +74,7 @@ struct config {
 	const struct config_listen *listens;
 	size_t listen_count;
 	struct limits limits;
+	struct resolver_config dns;
 	/* Set by config_load(): the sections of the modules, by module index; certificates loaded.
 	 */
 	const void *const *module_sections;

@@ -18,6 +18,7 @@
 #include "core/order.h"
 #include "loop/chore.h"
 #include "net/listener.h"
+#include "net/resolver.h"
 #include "net/transport.h"
 #include "store/database.h"
 
@@ -31,6 +32,8 @@
 
 static void order_start(struct order *order)
 {
+	if (worker_index(worker_current()) == 0)
+		resolver_start(&order->config->dns);
 	store_attach(server.store);
 	home_start(order->config);
 	session_rows_start();
@@ -73,6 +76,7 @@ static void worker_ended(struct worker *worker, void *state)
 	if (worker_index(worker) == 0) {
 		live_stop();
 		outbox_stop();
+		resolver_stop();
 	}
 	session_rows_stop();
 	store_detach(server.store);
@@ -104,8 +108,10 @@ static void order_configure(struct order *order)
 {
 	struct address_limits limits = address_limits_of(order->config);
 
-	if (worker_index(worker_current()) == 0)
+	if (worker_index(worker_current()) == 0) {
 		address_set_limits(&limits);
+		resolver_configure(&order->config->dns);
+	}
 	home_reload(order->config);
 	c2s_configure();
 }
@@ -117,7 +123,7 @@ void workers_configure(struct config *config)
 
 static void order_count(struct order *order)
 {
-	order->count = c2s_count() + home_busy() + store_waiting();
+	order->count = c2s_count() + home_busy() + store_waiting() + resolver_waiting();
 	if (worker_index(worker_current()) == 0)
 		order->count += outbox_busy();
 }
@@ -135,6 +141,7 @@ static void order_close(struct order *order)
 	if (worker_index(worker_current()) != 0)
 		return;
 	outbox_close();
+	resolver_close();
 	control_stop();
 	for (size_t i = 0; i < server.listening; i++)
 		listener_free(&server.listeners[i]);
