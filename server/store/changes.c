@@ -13,6 +13,8 @@
 /* Rows read at a time. */
 #define PAGE 1000
 #define KEEP_MS 5000
+/* Until what was not answered is asked again. */
+#define RETRY_MS 1000
 #define READER "server"
 
 static const struct statement position_select =
@@ -30,7 +32,7 @@ static _Thread_local struct {
 	int64_t last;   /* the row told last on the way there */
 	bool reading;   /* queries are under way */
 	bool again;     /* somebody woke us meanwhile */
-	struct timer *keep;
+	struct timer *keep, *retry;
 	char *kept;
 } follower;
 
@@ -60,7 +62,6 @@ static void reading_start(void)
 		store_run(follower.log->goal, NO_PARAMS, goal_loaded, NULL);
 }
 
-/* The database may be away: it wakes us when it is back. */
 static void reading_end(void)
 {
 	follower.reading = false;
@@ -68,11 +69,24 @@ static void reading_end(void)
 		reading_start();
 }
 
+/* The database is away, or too much waits for it; or nobody follows any more. */
+static void retry_later(void)
+{
+	if (follower.events != NULL)
+		timer_set(follower.retry, RETRY_MS);
+}
+
+static void reading_put_off(void)
+{
+	retry_later();
+	reading_end();
+}
+
 static void position_loaded(const struct store_result *result, void *state)
 {
 	(void)state;
 	if (follower.events == NULL || store_rc(result) != RC_OK) {
-		reading_end();
+		reading_put_off();
 		return;
 	}
 	text_replace(&follower.position,
@@ -102,7 +116,7 @@ static void goal_loaded(const struct store_result *result, void *state)
 {
 	(void)state;
 	if (follower.events == NULL || store_one_row(result) != RC_OK) {
-		reading_end();
+		reading_put_off();
 		return;
 	}
 	text_replace(&follower.goal, store_text(result, 0, 0));
@@ -116,7 +130,7 @@ static void page_loaded(const struct store_result *result, void *state)
 
 	(void)state;
 	if (follower.events == NULL || store_rc(result) != RC_OK) {
-		reading_end();
+		reading_put_off();
 		return;
 	}
 	for (size_t row = 0; row < rows; row++) {
@@ -166,6 +180,14 @@ static void listening(const struct store_result *result, void *state)
 	(void)state;
 	if (store_rc(result) == RC_OK)
 		reading_start();
+	else
+		retry_later();
+}
+
+static void retry_due(void *state)
+{
+	(void)state;
+	connected();
 }
 
 static void woken(struct connection *connection, enum wake wake)
@@ -186,6 +208,7 @@ void changes_follow(const struct change_events *events)
 	follower.log = connection->store->driver->change_log;
 	follower.connection = connection;
 	follower.keep = timer_new(keep_due, NULL);
+	follower.retry = timer_new(retry_due, NULL);
 	connection->woken = woken;
 	connection->store->driver->watch(connection);
 	connected();
@@ -199,6 +222,7 @@ void changes_ignore(void)
 	follower.events = NULL;
 	follower.connection->woken = NULL;
 	timer_free(&follower.keep);
+	timer_free(&follower.retry);
 	text_replace(&follower.position, NULL);
 	text_replace(&follower.goal, NULL);
 	text_replace(&follower.kept, NULL);

@@ -120,10 +120,29 @@ static void test_pages(void **state)
 	end(fixture);
 }
 
+/* A question that was refused is asked again. */
+static void test_refused(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_limits limits = STORE_LIMITS_DEFAULT;
+	struct answer answer = { 0 };
+
+	limits.max_waiting = 1;
+	fixture_open(fixture, &limits);
+	somebody_runs(fixture, USER("romeo"));
+	store_run(&blocked_count, PARAMS(ROMEO), answer_take, &answer);
+	heard.last = 0;
+	changes_follow(&events);
+	hears("users insert romeo\n");
+	assert_int_equal(answer.rc, RC_OK);
+	end(fixture);
+}
+
 static const struct CMUnitTest tests[] = {
 	STORE_TEST(test_told),
 	STORE_TEST(test_read_on),
 	STORE_TEST(test_pages),
+	STORE_TEST(test_refused),
 };
 
 int main(void)
