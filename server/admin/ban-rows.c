@@ -1,13 +1,19 @@
 /* ban-rows.c - the table bans is read as a whole whenever it was changed, and each worker gets the
- * list. */
+ * list. What could not be read is asked for until it is. */
 #include "admin/ban-rows.h"
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/bans.h"
 #include "core/home.h"
+#include "loop/timer.h"
 #include "loop/worker.h"
 #include "store/store.h"
+
+#define RETRY_MS 1000
+
+/* Of the first worker; NULL: stopped. */
+static struct timer *retry;
 
 /* A list on its way to a worker. */
 struct ban_parcel {
@@ -63,6 +69,8 @@ static void bans_loaded(const struct store_result *result, void *state)
 	if (store_rc(result) != RC_OK) {
 		log_warning(NULL, "bans cannot be read; those known stay in force",
 		    KV("why", store_message(result)));
+		if (retry != NULL)
+			timer_set(retry, RETRY_MS);
 		return;
 	}
 	bans = bans_new();
@@ -71,4 +79,21 @@ static void bans_loaded(const struct store_result *result, void *state)
 	log_info(NULL, "bans in force", KV("rows", store_rows(result)));
 	bans_spread(bans);
 	bans_unref(&bans);
+}
+
+static void retry_due(void *state)
+{
+	(void)state;
+	ban_rows_load();
+}
+
+void ban_rows_start(void)
+{
+	retry = timer_new(retry_due, NULL);
+	ban_rows_load();
+}
+
+void ban_rows_stop(void)
+{
+	timer_free(&retry);
 }

@@ -4,6 +4,8 @@
 
 /* On the first worker, after its store_attach(): has every worker know the table as it is now, and
  * end the connections of those who are in it. At start, and when it was changed. */
+void ban_rows_start(void);
 void ban_rows_load(void);
+void ban_rows_stop(void);
 
 #endif

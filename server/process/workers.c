@@ -47,7 +47,7 @@ static void order_listen(struct order *order)
 	if (worker_index(worker_current()) != 0)
 		return;
 	live_start();
-	ban_rows_load();
+	ban_rows_start();
 	listeners_refuse(bans_have_peer);
 	outbox_start();
 	if (config->control != NULL &&
@@ -75,6 +75,7 @@ static void worker_ended(struct worker *worker, void *state)
 	(void)state;
 	if (worker_index(worker) == 0) {
 		live_stop();
+		ban_rows_stop();
 		outbox_stop();
 		resolver_stop();
 	}

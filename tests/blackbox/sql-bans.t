@@ -115,6 +115,20 @@ def _(server, romeo):
     server.sql("DELETE FROM bans")
 
 
+@test("a ban that could not be read is in force as soon as it can be")
+def _(server, romeo):
+    r, mark = romeo.login("orchard"), server.log_mark()
+    server.sql("BEGIN")
+    server.sql(f"INSERT INTO bans (jid) VALUES ('{romeo.jid}')")
+    server.sql("ALTER TABLE bans RENAME TO bans_elsewhere")
+    server.sql("COMMIT")
+    server.wait_log("bans cannot be read", since=mark)
+    alive(r)
+    server.sql("ALTER TABLE bans_elsewhere RENAME TO bans")
+    r.expect_stream_error("policy-violation")
+    lift(server, "jid", romeo.jid)
+
+
 @test("bans are in force after a restart")
 def _(server, romeo):
     ban(server, "jid", romeo.jid)
