@@ -34,100 +34,52 @@ static store_done block_saved, unblock_saved, unblock_all_saved;
 /* The session asked for the list, so it is told of changes. */
 static unsigned listens;
 
-/* ---- the list: JIDs as text, sorted; an account that blocks nobody has none ---- */
+/* ---- the list: JIDs as text; an account that blocks nobody has none ---- */
 
-struct block_list {
-	size_t count, room;
-	char **jids;
-};
-
-static struct block_list *block_list(const struct account *account)
+static struct name_set *block_list(const struct account *account)
 {
 	return account_state(account, &godwit_module);
 }
 
-/* The place of a JID, or where it would stand. */
-static size_t list_place(const struct block_list *list, struct span jid, bool *found_out)
+static struct name_set *block_list_need(struct account *account)
 {
-	size_t low = 0, high = list->count;
+	struct name_set *list = block_list(account);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strncmp(jid.at, list->jids[middle], jid.length) > 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*found_out = low < list->count && strlen(list->jids[low]) == jid.length &&
-	             memcmp(list->jids[low], jid.at, jid.length) == 0;
-	return low;
+	if (list != NULL)
+		return list;
+	list = mem_alloc_zero(sizeof *list);
+	account_set_state(account, &godwit_module, list);
+	return list;
 }
 
-static bool list_has(const struct block_list *list, struct span jid)
+static bool list_has(const struct name_set *list, struct span jid)
 {
-	bool found;
-
-	list_place(list, jid, &found);
-	return found;
+	return name_set_has(list, jid.at, jid.length);
 }
 
-static void list_add(struct account *account, const char *jid)
+/* Whether it was there. */
+static bool list_remove(struct account *account, const char *jid)
 {
-	struct block_list *list = block_list(account);
-	size_t place;
-	bool found;
-
-	if (list == NULL) {
-		list = mem_alloc_zero(sizeof *list);
-		account_set_state(account, &godwit_module, list);
-	}
-	place = list_place(list, span_of(jid), &found);
-	if (found)
-		return;
-	if (list->count == list->room) {
-		list->room = list->room == 0 ? 8 : list->room * 2;
-		list->jids = mem_realloc(list->jids, list->room * sizeof *list->jids);
-	}
-	memmove(
-	    &list->jids[place + 1], &list->jids[place], (list->count - place) * sizeof *list->jids);
-	list->jids[place] = mem_strdup(jid);
-	list->count++;
-}
-
-static void list_remove(struct account *account, const char *jid)
-{
-	struct block_list *list = block_list(account);
-	bool found = false;
-	size_t place = list == NULL ? 0 : list_place(list, span_of(jid), &found);
-
-	if (!found)
-		return;
-	mem_free(list->jids[place]);
-	list->count--;
-	memmove(
-	    &list->jids[place], &list->jids[place + 1], (list->count - place) * sizeof *list->jids);
+	return block_list(account) != NULL && name_set_remove(block_list(account), jid);
 }
 
 static void list_free(void *state)
 {
-	struct block_list *list = state;
-
-	for (size_t i = 0; i < list->count; i++)
-		mem_free(list->jids[i]);
-	mem_free(list->jids);
-	mem_free(list);
+	name_set_free(state);
+	mem_free(state);
 }
 
 static void list_loaded(struct account *account, const struct store_result *rows)
 {
 	for (size_t row = 0; row < store_rows(rows); row++)
-		list_add(account, store_text(rows, row, 0));
+		name_set_append(block_list_need(account), store_text(rows, row, 0));
+	if (store_rows(rows) > 0)
+		name_set_sort(block_list(account));
 }
 
 /* Section 5: user@domain/resource, user@domain, domain/resource, domain. Each is a part of the
  * JID's text. */
-static bool list_matches(const struct block_list *list, const struct jid *jid)
+static bool list_matches(const struct name_set *list, const struct jid *jid)
 {
 	const char *text = jid_text(jid);
 	const char *at = memchr(text, '@', jid_bare_length(jid));
@@ -151,7 +103,7 @@ static bool is_own(const struct account *account, const struct jid *jid)
 
 static bool is_blocked(const struct account *account, const struct jid *jid)
 {
-	const struct block_list *list = block_list(account);
+	const struct name_set *list = block_list(account);
 
 	if (list == NULL || list->count == 0 || jid == NULL || is_own(account, jid))
 		return false;
@@ -205,9 +157,9 @@ static enum verdict blocking_inbound(struct task *task)
  * what cannot be written is taken back. In the task's arena. */
 struct change {
 	struct task *task;
-	struct element *push;    /* what listening sessions are told */
-	struct block_list *list; /* that everything is taken from; owned */
-	size_t left;             /* items not yet written */
+	struct element *push;  /* what listening sessions are told */
+	struct name_set *list; /* that everything is taken from; owned */
+	size_t left;           /* items not yet written */
 	enum rc rc;
 };
 
@@ -310,7 +262,7 @@ static enum verdict blocklist_get(struct task *task)
 {
 	struct arena *arena = task_arena(task);
 	struct element *answer = element_new_lent(arena, NS_BLOCKING, "blocklist");
-	const struct block_list *list = block_list(task_account(task));
+	const struct name_set *list = block_list(task_account(task));
 
 	if (!task_by_owner(task))
 		return PASS;
@@ -320,30 +272,26 @@ static enum verdict blocklist_get(struct task *task)
 		session_set_flag(task_session(task), listens);
 	for (size_t i = 0; list != NULL && i < list->count; i++)
 		element_set(
-		    arena, element_add_new(arena, answer, NULL, "item"), "jid", list->jids[i]);
+		    arena, element_add_new(arena, answer, NULL, "item"), "jid", list->names[i]);
 	return task_reply(task, answer);
 }
 
 /* Whoever is blocked is told that the account is gone, while it may still be told. */
 static bool block_make(struct account *account, const struct jid *jid)
 {
-	const struct block_list *list = block_list(account);
+	const struct name_set *list = block_list(account);
 
 	if (list != NULL && list_has(list, span_of(jid_text(jid))))
 		return false;
 	if (!is_blocked(account, jid) && !jid_equal_bare(account_jid(account), jid))
 		account_hide_from(account, jid);
-	list_add(account, jid_text(jid));
+	name_set_add(block_list_need(account), jid_text(jid));
 	return true;
 }
 
 static bool unblock_make(struct account *account, const struct jid *jid)
 {
-	const struct block_list *list = block_list(account);
-	bool was = list != NULL && list_has(list, span_of(jid_text(jid)));
-
-	list_remove(account, jid_text(jid));
-	return was;
+	return list_remove(account, jid_text(jid));
 }
 
 /* They see each other again: our presence to them, and a question for theirs. */
@@ -365,7 +313,7 @@ static void unblocked(struct account *account, const struct jid *jid)
 static enum verdict block(struct task *task)
 {
 	const struct blocking_config *config = task_config(task);
-	const struct block_list *list = block_list(task_account(task));
+	const struct name_set *list = block_list(task_account(task));
 	enum rc rc = RC_BAD_REQUEST;
 	int count = items_check(task, &rc);
 
@@ -429,7 +377,7 @@ static void unblock_saved(const struct store_result *result, void *state)
 	if (item->is_news && rc == RC_OK)
 		unblocked(account, item->jid);
 	else if (item->is_news && !account_is_gone(account))
-		list_add(account, jid_text(item->jid));
+		name_set_add(block_list_need(account), jid_text(item->jid));
 	change_advance(item->change, item->jid, rc);
 }
 
@@ -437,15 +385,15 @@ static void unblock_all_saved(const struct store_result *result, void *state)
 {
 	struct change *change = state;
 	struct account *account = task_account(change->task);
-	struct block_list *list = change->list;
+	struct name_set *list = change->list;
 	struct arena *arena = task_arena(change->task);
 	enum rc rc = change_rc(account, result);
 
 	for (size_t i = 0; list != NULL && i < list->count && !account_is_gone(account); i++) {
-		const struct jid *jid = jid_parse(arena, list->jids[i]);
+		const struct jid *jid = jid_parse(arena, list->names[i]);
 
 		if (rc != RC_OK)
-			list_add(account, list->jids[i]);
+			name_set_add(block_list_need(account), list->names[i]);
 		else if (jid != NULL)
 			unblocked(account, jid);
 	}

@@ -18,6 +18,7 @@
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/name-set.h"
 #include "base/rc.h"
 #include "base/text.h"
 #include "xml/element.h"

@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "base/name-set.h"
 #include "base/rc.h"
-#include "core/name-set.h"
 
 struct jid;
 struct share;

@@ -1,5 +1,5 @@
 /* test_name-set.c - sorted sets of names. */
-#include "core/name-set.h"
+#include "base/name-set.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* name-set.c - names in an array, found by a binary search. */
-#include "core/name-set.h"
+#include "base/name-set.h"
 
 #include <stdlib.h>
 #include <string.h>

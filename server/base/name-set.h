@@ -1,6 +1,6 @@
-/* name-set.h - a sorted set of names on the heap, such as the members of a group. */
-#ifndef GODWIT_CORE_NAME_SET_H
-#define GODWIT_CORE_NAME_SET_H
+/* name-set.h - a sorted set of names on the heap: the members of a group, a block list. */
+#ifndef GODWIT_BASE_NAME_SET_H
+#define GODWIT_BASE_NAME_SET_H
 
 #include <stdbool.h>
 #include <stddef.h>
