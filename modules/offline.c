@@ -162,14 +162,7 @@ struct keep {
 /* Whether the message is about to be delivered, for the outbox keeps it only to be sure. */
 static bool is_for_now(const struct task *task)
 {
-	const struct session *session = account_first_session(task_account(task));
-
-	if (task_outbox_id(task) == 0)
-		return false;
-	while (
-	    session != NULL && !(session_is_available(session) && session_priority(session) >= 0))
-		session = session_next(session);
-	return session != NULL;
+	return task_outbox_id(task) != 0 && account_is_reachable(task_account(task));
 }
 
 /* The message as it will be delivered, with the time of its arrival (XEP-0203); one that was

@@ -35,16 +35,6 @@ static void share_came_back(struct mail *mail)
 
 /* ---- on each worker ---- */
 
-static bool is_there(const struct account *account)
-{
-	const struct session *session = account_first_session(account);
-
-	while (
-	    session != NULL && !(session_is_available(session) && session_priority(session) >= 0))
-		session = session_next(session);
-	return session != NULL;
-}
-
 static bool is_of(const struct account *account, const struct jid *domain)
 {
 	return domain == NULL || jid_has_domain(account->jid, jid_text(domain));
@@ -57,8 +47,8 @@ static void share_gather(struct share *share)
 
 	share->accounts = mem_alloc_zero((room + 1) * sizeof(struct account *));
 	while (share->count < room && (account = accounts_next(&cursor)) != NULL)
-		if (account->session_count > 0 &&
-		    is_of(account, stanza_to(share->outgoing->message)) && is_there(account))
+		if (account_is_reachable(account) &&
+		    is_of(account, stanza_to(share->outgoing->message)))
 			share->accounts[share->count++] = account_ref(account);
 }
 

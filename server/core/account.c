@@ -222,12 +222,12 @@ void account_drop_session(struct account *account, struct session *session)
 	account->session_count--;
 }
 
-bool account_is_available(const struct account *account)
+bool account_is_reachable(const struct account *account)
 {
 	struct session *session;
 
 	TAILQ_FOREACH (session, &account->sessions, sibling)
-		if (session->presence != NULL)
+		if (session_is_reachable(session))
 			return true;
 	return false;
 }

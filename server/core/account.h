@@ -106,8 +106,6 @@ void account_set_gone(struct account *account);
 /* Called by session.c. */
 void account_add_session(struct account *account, struct session *session);
 void account_drop_session(struct account *account, struct session *session);
-/* Whether any session is available. */
-bool account_is_available(const struct account *account);
 
 /* Called by home.c. */
 void accounts_start(void);

@@ -74,18 +74,13 @@ void backlogs_free(struct account *account)
 
 /* ---- to whom ---- */
 
-static bool is_reachable(const struct session *session)
-{
-	return session_is_available(session) && session_priority(session) >= 0;
-}
-
 /* The most available session other than `but`, or NULL. */
 static struct session *session_best(const struct account *account, const struct session *but)
 {
 	struct session *session, *best = NULL;
 
 	TAILQ_FOREACH (session, &account->sessions, sibling)
-		if (session != but && is_reachable(session) &&
+		if (session != but && session_is_reachable(session) &&
 		    (best == NULL || session->priority > best->priority))
 			best = session;
 	return best;
@@ -96,7 +91,7 @@ static struct session *flush_session(const struct flush *flush)
 {
 	struct session *session = account_find_session(flush->account, jid_resource(flush->to));
 
-	return session == NULL || !is_reachable(session) ? NULL : session;
+	return session == NULL || !session_is_reachable(session) ? NULL : session;
 }
 
 /* ---- pages ---- */

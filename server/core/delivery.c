@@ -116,12 +116,6 @@ static void delivery_to(struct delivery *delivery, struct session *session)
 
 /* ---- to whom ---- */
 
-/* Whether this session takes messages to the bare JID (RFC 6121 section 4.7.2.3). */
-static bool session_is_reachable(const struct session *session)
-{
-	return session->presence != NULL && session->priority >= 0;
-}
-
 static int highest_priority(const struct account *account)
 {
 	const struct session *session;

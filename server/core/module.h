@@ -155,6 +155,10 @@ const struct jid *session_jid(const struct session *session);
 bool session_is_available(const struct session *session);
 /* -128 to 127; meaningful if available. */
 int session_priority(const struct session *session);
+/* Whether it takes messages to the bare JID: available, with a priority of 0 or more (RFC 6121 section
+ * 4.7.2.3); and whether any session of an account does. */
+bool session_is_reachable(const struct session *session);
+bool account_is_reachable(const struct account *account);
 /* The last presence it broadcast, or NULL. Lent. */
 const struct stanza *session_presence(const struct session *session);
 /* Sends a stanza to this client; `to` NULL: the stanza's own. */

@@ -298,6 +298,11 @@ bool session_is_available(const struct session *session)
 	return session->presence != NULL;
 }
 
+bool session_is_reachable(const struct session *session)
+{
+	return session->presence != NULL && session->priority >= 0;
+}
+
 int session_priority(const struct session *session)
 {
 	return session->priority;
