@@ -104,15 +104,6 @@ static bool member_is_true(const json_t *row, const char *name)
 	return json_is_true(value) || json_integer_value(value) != 0;
 }
 
-static uint8_t subscription_of(const char *name)
-{
-	if (text_equal(name, "both"))
-		return SUBSCRIPTION_BOTH;
-	if (text_equal(name, "from"))
-		return SUBSCRIPTION_FROM;
-	return text_equal(name, "to") ? SUBSCRIPTION_TO : SUBSCRIPTION_NONE;
-}
-
 /* What is secret is only said to be "changed". */
 static void user_changed(
     struct concern *concern, const struct change *change, const json_t *before, const json_t *after)
@@ -131,7 +122,7 @@ static void contact_removed(struct concern *concern, const json_t *before)
 	const char *contact = member(before, "contact");
 
 	removed->jid = contact == NULL ? NULL : jid_parse(concern->arena, contact);
-	removed->state.subscription = subscription_of(member(before, "subscription"));
+	removed->state.subscription = subscription_named(member(before, "subscription"));
 	removed->state.ask = member_is_true(before, "ask");
 	if (removed->jid != NULL)
 		STAILQ_INSERT_TAIL(&concern->removed, removed, next);

@@ -91,19 +91,10 @@ static void row_too_large(const struct account *account, const struct jid *conta
 	    KV("account", jid_text(account->jid)), KV("contact", jid_text(contact)));
 }
 
-static uint8_t row_subscription(const char *name)
-{
-	if (text_equal(name, "both"))
-		return SUBSCRIPTION_BOTH;
-	if (text_equal(name, "from"))
-		return SUBSCRIPTION_FROM;
-	return text_equal(name, "to") ? SUBSCRIPTION_TO : SUBSCRIPTION_NONE;
-}
-
 static struct subscription_state row_state(const struct store_result *rows, size_t row)
 {
 	return (struct subscription_state){
-		.subscription = row_subscription(store_text(rows, row, COLUMN_SUBSCRIPTION)),
+		.subscription = subscription_named(store_text(rows, row, COLUMN_SUBSCRIPTION)),
 		.ask = store_integer(rows, row, COLUMN_ASK) != 0,
 		.approved = store_integer(rows, row, COLUMN_APPROVED) != 0,
 	};

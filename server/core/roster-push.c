@@ -5,8 +5,6 @@
 #include "core/roster-private.h"
 #include "core/session.h"
 
-static const char *const subscription_names[] = { "none", "to", "from", "both" };
-
 static void add_own_groups(
     struct arena *arena, struct element *element, const struct roster_item *item)
 {
@@ -52,7 +50,7 @@ struct element *roster_contact_element(
 	}
 	if (item != NULL)
 		element_set(arena, element, "name", roster_item_name(item));
-	element_set(arena, element, "subscription", subscription_names[view.subscription]);
+	element_set(arena, element, "subscription", subscription_name(view.subscription));
 	if (item != NULL && item->ask && (view.subscription & SUBSCRIPTION_TO) == 0)
 		element_set(arena, element, "ask", "subscribe");
 	if (item != NULL && item->approved)

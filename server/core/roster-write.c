@@ -38,8 +38,6 @@ static const struct statement request_upsert =
 static const struct statement request_delete = STATEMENT(
     "DELETE FROM subscription_requests WHERE domain = $1 AND username = $2 AND contact = $3");
 
-static const char *const subscription_names[] = { "none", "to", "from", "both" };
-
 static store_done roster_written;
 
 struct roster_write *roster_write_new(struct account *account, struct task *task)
@@ -67,7 +65,7 @@ void roster_write_item(struct roster_write *write, const struct roster_item *ite
 {
 	roster_write_run(write, &item_upsert,
 	    PARAMS(write->key, roster_item_contact(item), roster_item_name(item),
-		subscription_names[item->subscription], item->ask, item->approved));
+		subscription_name(item->subscription), item->ask, item->approved));
 }
 
 void roster_write_groups(struct roster_write *write, const struct roster_item *item)

@@ -2,6 +2,29 @@
  * with `ask` and `from` with `request` never meet, each stanza is one rule about one direction. */
 #include "core/subscription-state.h"
 
+#include "base/mem.h"
+#include "base/text.h"
+
+static const char *const subscription_names[] = {
+	[SUBSCRIPTION_NONE] = "none",
+	[SUBSCRIPTION_TO] = "to",
+	[SUBSCRIPTION_FROM] = "from",
+	[SUBSCRIPTION_BOTH] = "both",
+};
+
+const char *subscription_name(unsigned subscription)
+{
+	return subscription_names[subscription];
+}
+
+uint8_t subscription_named(const char *name)
+{
+	for (uint8_t i = 0; i < COUNT_OF(subscription_names); i++)
+		if (text_equal(name, subscription_names[i]))
+			return i;
+	return SUBSCRIPTION_NONE;
+}
+
 /* A.2.1 */
 static struct subscription_step send_subscribe(struct subscription_state next)
 {

@@ -17,6 +17,11 @@ enum subscription {
 	SUBSCRIPTION_BOTH = 3
 };
 
+/* "none", "to", "from" or "both", as in rosters and their rows; and back: none for what is none of
+ * these, and for NULL. */
+const char *subscription_name(unsigned subscription);
+uint8_t subscription_named(const char *name);
+
 /* The nine states of Appendix A.1, and pre-approval (section 3.4) beside them. */
 struct subscription_state {
 	uint8_t subscription;

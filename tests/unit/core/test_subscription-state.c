@@ -146,6 +146,16 @@ static void test_other_types(void **state)
 	}
 }
 
+static void test_names(void **state)
+{
+	for (uint8_t i = SUBSCRIPTION_NONE; i <= SUBSCRIPTION_BOTH; i++)
+		assert_int_equal(subscription_named(subscription_name(i)), i);
+	assert_string_equal(subscription_name(SUBSCRIPTION_TO | SUBSCRIPTION_FROM), "both");
+	assert_int_equal(subscription_named("from"), SUBSCRIPTION_FROM);
+	assert_int_equal(subscription_named("both "), SUBSCRIPTION_NONE);
+	assert_int_equal(subscription_named(NULL), SUBSCRIPTION_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +163,7 @@ int main(void)
 		cmocka_unit_test(test_approved),
 		cmocka_unit_test(test_approval_ends),
 		cmocka_unit_test(test_other_types),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
