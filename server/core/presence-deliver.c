@@ -37,10 +37,7 @@ static bool is_asked(const struct session *session, const struct jid *asked)
 /* The mere fact that it is there. */
 static void show_fact(const struct session *session, const struct jid *prober)
 {
-	struct stanza *fact = stanza_new(PRESENCE_AVAILABLE, session->jid, prober, NULL);
-
-	router_send(fact, NULL);
-	stanza_unref(&fact);
+	presence_send(PRESENCE_AVAILABLE, session->jid, prober);
 }
 
 /* To a subscriber: the presence of all that are available; of one that is asked for, the fact. */

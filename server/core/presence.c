@@ -214,6 +214,14 @@ void presence_send_to(const struct stanza *presence, const struct jid *from, con
 	stanza_unref(&readdressed);
 }
 
+void presence_send(enum stanza_type type, const struct jid *from, const struct jid *to)
+{
+	struct stanza *presence = stanza_new(type, from, to, NULL);
+
+	router_send(presence, NULL);
+	stanza_unref(&presence);
+}
+
 void presence_show(struct account *account, const struct jid *contact)
 {
 	struct session *session;
@@ -228,13 +236,8 @@ void presence_show(struct account *account, const struct jid *contact)
 void presence_hide(struct account *account, const struct jid *contact)
 {
 	struct session *session;
-	struct stanza *unavailable;
 
-	TAILQ_FOREACH (session, &account->sessions, sibling) {
-		if (session->presence == NULL)
-			continue;
-		unavailable = stanza_new(PRESENCE_UNAVAILABLE, session->jid, contact, NULL);
-		router_send(unavailable, NULL);
-		stanza_unref(&unavailable);
-	}
+	TAILQ_FOREACH (session, &account->sessions, sibling)
+		if (session->presence != NULL)
+			presence_send(PRESENCE_UNAVAILABLE, session->jid, contact);
 }

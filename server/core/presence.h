@@ -5,11 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "xmpp/stanza.h"
+
 struct account;
 struct jid;
 struct receipt;
 struct session;
-struct stanza;
 struct task;
 
 /* A presence without `to` from a session: initial, changed, or unavailable. The receipt (may be
@@ -29,6 +30,8 @@ void presence_deliver(struct task *task);
 void presence_deliver_absent(const struct stanza *presence, const struct jid *to);
 /* Whether the session shares its presence with that address, by a subscription or directed. */
 bool presence_is_shared(const struct session *session, const struct jid *jid);
+/* One that says no more than its type. */
+void presence_send(enum stanza_type type, const struct jid *from, const struct jid *to);
 /* The presence of all available sessions of an account to one contact; or that they are gone. */
 void presence_show(struct account *account, const struct jid *contact);
 void presence_hide(struct account *account, const struct jid *contact);

@@ -2,7 +2,7 @@
 #include "core/subscription-removal.h"
 
 #include "core/module.h"
-#include "core/router.h"
+#include "core/presence.h"
 #include "core/subscription-state.h"
 
 struct removal {
@@ -32,14 +32,6 @@ void subscription_removed(
 	arena_free(&arena);
 }
 
-static void removal_tell(const struct removal *removal, enum stanza_type type)
-{
-	struct stanza *stanza = stanza_new(type, removal->owner, removal->contact, NULL);
-
-	router_send(stanza, NULL);
-	stanza_unref(&stanza);
-}
-
 /* Whoever has put the row back, in the same transaction or since, means it to go on. */
 static void item_looked_up(const struct store_result *result, void *state)
 {
@@ -48,9 +40,9 @@ static void item_looked_up(const struct store_result *result, void *state)
 
 	if (store_rc(result) == RC_OK && store_rows(result) == 0) {
 		if (asked)
-			removal_tell(removal, PRESENCE_UNSUBSCRIBE);
+			presence_send(PRESENCE_UNSUBSCRIBE, removal->owner, removal->contact);
 		if ((removal->state.subscription & SUBSCRIPTION_FROM) != 0)
-			removal_tell(removal, PRESENCE_UNSUBSCRIBED);
+			presence_send(PRESENCE_UNSUBSCRIBED, removal->owner, removal->contact);
 	}
 	jid_free(&removal->owner);
 	jid_free(&removal->contact);

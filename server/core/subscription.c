@@ -212,15 +212,6 @@ void subscription_receive(struct task *task)
 
 /* ---- the end of an item ---- */
 
-static void subscription_tell(
-    const struct account *account, const struct jid *contact, enum stanza_type type)
-{
-	struct stanza *stanza = stanza_new(type, account->jid, contact, NULL);
-
-	router_send(stanza, NULL);
-	stanza_unref(&stanza);
-}
-
 void subscription_cancel(struct account *account, struct roster_item *item)
 {
 	struct subscription_state state = roster_item_state(item);
@@ -228,10 +219,10 @@ void subscription_cancel(struct account *account, struct roster_item *item)
 	const struct jid *contact = roster_item_jid(arena, item);
 
 	if (state.ask || (state.subscription & SUBSCRIPTION_TO) != 0)
-		subscription_tell(account, contact, PRESENCE_UNSUBSCRIBE);
+		presence_send(PRESENCE_UNSUBSCRIBE, account->jid, contact);
 	if ((state.subscription & ~roster_shared(account, contact) & SUBSCRIPTION_FROM) != 0)
 		presence_hide(account, contact);
 	if (state.request || (state.subscription & SUBSCRIPTION_FROM) != 0)
-		subscription_tell(account, contact, PRESENCE_UNSUBSCRIBED);
+		presence_send(PRESENCE_UNSUBSCRIBED, account->jid, contact);
 	arena_free(&arena);
 }
