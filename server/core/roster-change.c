@@ -30,19 +30,16 @@ struct roster_change {
 static void change_add(struct roster_change *change, const struct jid *contact,
     const struct roster *old, const struct roster_item *before, bool is_described)
 {
-	unsigned shared =
-	    shares_subscription(old->shares, jid_text(contact), jid_bare_length(contact));
+	struct roster_view view = roster_view_of(
+	    before, shares_subscription(old->shares, jid_text(contact), jid_bare_length(contact)));
 
 	if (change->count == change->room) {
 		change->room = change->room * 2 + 8;
 		change->differences =
 		    mem_realloc(change->differences, change->room * sizeof *change->differences);
 	}
-	change->differences[change->count++] = (struct difference){ contact,
-		{ .subscription = shared | roster_item_state(before).subscription,
-		    .was_visible =
-			(before != NULL && before->listed) || (shared & SUBSCRIPTION_TO) != 0,
-		    .is_described = is_described } };
+	change->differences[change->count++] =
+	    (struct difference){ contact, { view.subscription, view.is_visible, is_described } };
 }
 
 static bool item_differs(const struct roster_item *before, const struct roster_item *now)

@@ -118,22 +118,19 @@ void roster_free(struct roster **roster_pointer)
 	mem_free(roster);
 }
 
-static struct description description_of(const struct jid *contact)
+static struct description description_of(
+    const struct jid *contact, const char *name, const char **groups, size_t group_count)
 {
-	return (struct description){ .contact = jid_text(contact),
-		.contact_length = jid_bare_length(contact) };
+	return (struct description){ jid_text(contact), jid_bare_length(contact), name, groups,
+		group_count };
 }
 
 bool roster_append(struct roster *roster, const struct jid *contact, const char *name,
     const char **groups, size_t group_count, const struct subscription_state *state)
 {
-	struct description description = description_of(contact);
-	struct roster_item *item;
+	struct description description = description_of(contact, name, groups, group_count);
+	struct roster_item *item = items_append(roster, &description);
 
-	description.name = name;
-	description.groups = groups;
-	description.group_count = group_count;
-	item = items_append(roster, &description);
 	if (item == NULL)
 		return false;
 	item_set_state(item, state);
@@ -146,7 +143,7 @@ bool roster_append(struct roster *roster, const struct jid *contact, const char 
 /* The item of the contact, made if there is none; NULL if there is no room for it. */
 static struct roster_item *roster_make(struct roster *roster, const struct jid *contact)
 {
-	struct description description = description_of(contact);
+	struct description description = description_of(contact, NULL, NULL, 0);
 	size_t length = description.contact_length;
 	struct roster_item *item = items_find(roster, description.contact, length);
 
@@ -199,13 +196,15 @@ bool roster_is_title(const struct account *account, const struct jid *contact, c
 	return false;
 }
 
-struct roster_view roster_view(const struct account *account, const struct jid *contact)
+struct roster_view roster_view_of(const struct roster_item *item, unsigned shared)
 {
-	const struct roster_item *item = roster_find(account, contact);
-	unsigned shared = roster_shared(account, contact);
-
 	return (struct roster_view){ item, roster_item_state(item).subscription | shared,
 		(item != NULL && item->listed) || (shared & SUBSCRIPTION_TO) != 0 };
+}
+
+struct roster_view roster_view(const struct account *account, const struct jid *contact)
+{
+	return roster_view_of(roster_find(account, contact), roster_shared(account, contact));
 }
 
 struct roster_item *roster_next(const struct account *account, size_t *cursor)
@@ -220,11 +219,11 @@ static bool item_is_wanted(
     const struct roster *roster, const struct roster_item *item, unsigned direction)
 {
 	const char *contact = roster_item_contact(item);
-	unsigned shared = shares_subscription(roster->shares, contact, strlen(contact));
+	struct roster_view view =
+	    roster_view_of(item, shares_subscription(roster->shares, contact, strlen(contact)));
 
-	if (direction == SUBSCRIPTION_NONE)
-		return item->listed || (shared & SUBSCRIPTION_TO) != 0;
-	return ((item->subscription | shared) & direction) != 0;
+	return direction == SUBSCRIPTION_NONE ? view.is_visible
+	                                      : (view.subscription & direction) != 0;
 }
 
 static const struct jid **roster_wanted(
@@ -282,11 +281,8 @@ size_t roster_requests(const struct account *account)
 size_t roster_item_bytes(
     const struct jid *contact, const char *name, const char **groups, size_t group_count)
 {
-	struct description description = description_of(contact);
+	struct description description = description_of(contact, name, groups, group_count);
 
-	description.name = name;
-	description.groups = groups;
-	description.group_count = group_count;
 	return description_bytes(&description);
 }
 
@@ -319,15 +315,11 @@ struct roster_item *roster_describe(struct account *account, const struct jid *c
     const char *name, const char **groups, size_t group_count)
 {
 	struct roster *roster = account->roster;
-	struct description description = description_of(contact);
+	struct description description = description_of(contact, name, groups, group_count);
 	struct subscription_state state = roster_item_state(roster_find(account, contact));
 	size_t place = items_place(roster, description.contact, description.contact_length);
-	struct roster_item *item;
+	struct roster_item *item = items_append(roster, &description);
 
-	description.name = name;
-	description.groups = groups;
-	description.group_count = group_count;
-	item = items_append(roster, &description);
 	if (item == NULL)
 		return NULL;
 	item_set_state(item, &state);

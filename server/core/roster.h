@@ -42,6 +42,8 @@ struct roster_view {
 	bool is_visible;                /* stands on the list */
 };
 struct roster_view roster_view(const struct account *account, const struct jid *contact);
+/* Of an item (NULL: there is none) and what groups give beside it. */
+struct roster_view roster_view_of(const struct roster_item *item, unsigned shared);
 /* Whether the contact stands under that title because it is in a shared group. */
 bool roster_is_title(const struct account *account, const struct jid *contact, const char *title);
 /* What groups alone make of it. */

@@ -93,19 +93,18 @@ static void watcher_tell(const struct shared_change *change, const struct watche
     const struct changed_member *member)
 {
 	struct account *account = watcher->account;
-	const struct roster_item *item = roster_find(account, member->jid);
-	struct contact_before before = { .is_described = member->was_in };
+	struct roster_view view;
+	unsigned shared;
 
 	if (jid_equal(account->jid, member->jid))
 		return;
-	before.subscription = shares_subscription_without(account->roster->shares,
-	    jid_text(member->jid), strlen(jid_text(member->jid)), change->group);
+	shared = shares_subscription_without(account->roster->shares, jid_text(member->jid),
+	    strlen(jid_text(member->jid)), change->group);
 	if (member->was_in)
-		before.subscription |= watcher->subscription;
-	before.was_visible =
-	    (before.subscription & SUBSCRIPTION_TO) != 0 || (item != NULL && item->listed);
-	before.subscription |= roster_item_state(item).subscription;
-	contact_changed(account, member->jid, &before);
+		shared |= watcher->subscription;
+	view = roster_view_of(roster_find(account, member->jid), shared);
+	contact_changed(account, member->jid,
+	    &(struct contact_before){ view.subscription, view.is_visible, member->was_in });
 }
 
 /* Of its own joining an account is told nothing here. */
