@@ -56,26 +56,27 @@ void account_set_stale(struct account *account)
 		timer_set(loads.refresh, STALE_MS);
 }
 
-/* As many as may be loaded at a time, those that have waited longest. */
-static void stale_load(void)
+/* So many, those that have waited longest. */
+static void stale_load(size_t count)
 {
 	struct account *account;
 
-	while (loads.loading < LOADS_MAX && (account = TAILQ_FIRST(&loads.stale)) != NULL) {
+	for (; count > 0 && (account = TAILQ_FIRST(&loads.stale)) != NULL; count--) {
 		account_set_fresh(account);
 		account_reload(account);
 	}
 }
 
+/* As many as may be loaded at a time. */
+static void stale_load_more(void)
+{
+	stale_load(loads.loading < LOADS_MAX ? LOADS_MAX - loads.loading : 0);
+}
+
 static void stale_refresh(void *state)
 {
-	struct account *account;
-
 	(void)state;
-	for (size_t i = 0; i < LOADS_MAX && (account = TAILQ_FIRST(&loads.stale)) != NULL; i++) {
-		account_set_fresh(account);
-		account_reload(account);
-	}
+	stale_load(LOADS_MAX);
 	if (!TAILQ_EMPTY(&loads.stale))
 		timer_set(loads.refresh, STALE_PORTION_MS);
 }
@@ -92,9 +93,8 @@ void account_changed(const struct jid *jid)
 	} else if (account->loads > 0) {
 		account->is_overtaken = true;
 	} else {
-		if (!account->is_stale)
-			account_set_stale(account);
-		stale_load();
+		account_set_stale(account);
+		stale_load_more();
 	}
 }
 
@@ -153,12 +153,12 @@ static void account_loaded(struct account *account)
 	account_leave_turn(account);
 	if (account->phase != ACCOUNT_GONE)
 		account_set_loaded(account);
-	if (account->is_overtaken && account->phase != ACCOUNT_GONE && !account->is_stale)
+	if (account->is_overtaken)
 		account_set_stale(account);
 	account_tell_waiters(account);
 	account_run_waiting(account);
 	if (account->load_rc == RC_OK)
-		stale_load();
+		stale_load_more();
 	account_unref(account);
 }
 
