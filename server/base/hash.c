@@ -102,6 +102,14 @@ uint64_t hash_bytes_stable(const void *bytes, size_t length)
 	return hash ^ hash >> 33;
 }
 
+uint64_t hash_mix(uint64_t number)
+{
+	number += UINT64_C(0x9e3779b97f4a7c15);
+	number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
+	return number ^ number >> 31;
+}
+
 struct hash *hash_new(void)
 {
 	return mem_alloc_zero(sizeof(struct hash));

@@ -36,5 +36,8 @@ uint64_t hash_bytes(const void *bytes, size_t length);
  * of MurmurHash3 (shift 33, times ff51afd7ed558ccd, shift 33, times c4ceb9fe1a85ec53, shift 33,
  * each shift exclusive-ored in), which spreads what FNV leaves in the high bits. */
 uint64_t hash_bytes_stable(const void *bytes, size_t length);
+/* Spreads what is in a few bits over all of them, the same in every process, never two numbers to
+ * one: the first output of SplitMix64 with this seed. */
+uint64_t hash_mix(uint64_t number);
 
 #endif

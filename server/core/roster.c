@@ -41,15 +41,6 @@ bool roster_items_equal(const struct roster_item *a, const struct roster_item *b
 
 /* ---- version ---- */
 
-/* The finaliser of SplitMix64: spreads the few bits of the state over all. */
-static uint64_t version_mix(uint64_t hash, unsigned visible)
-{
-	hash += UINT64_C(0x9e3779b97f4a7c15) * (visible + 1);
-	hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
-	return hash ^ hash >> 31;
-}
-
 /* Adds an item to the version, or takes it out again. Begun behind the first byte, the hash is
  * another function of the rest. */
 static void version_toggle(struct roster *roster, const struct roster_item *item)
@@ -57,8 +48,8 @@ static void version_toggle(struct roster *roster, const struct roster_item *item
 	const char *texts = item->texts;
 	unsigned visible = item_visible(item);
 
-	roster->version[0] ^= version_mix(hash_bytes_stable(texts, item->bytes), visible);
-	roster->version[1] ^= version_mix(hash_bytes_stable(texts + 1, item->bytes - 1), visible);
+	roster->version[0] ^= hash_mix(hash_bytes_stable(texts, item->bytes) + visible);
+	roster->version[1] ^= hash_mix(hash_bytes_stable(texts + 1, item->bytes - 1) + visible);
 }
 
 /* Every change of an item stands between a roster_uncount() and a roster_count(). */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "core/account.h"
 #include "core/shared-group.h"
 
@@ -288,15 +289,6 @@ const char **shares_compare(
 
 /* ---- the version ---- */
 
-/* The finaliser of SplitMix64. */
-static uint64_t mix(uint64_t number)
-{
-	number += UINT64_C(0x9e3779b97f4a7c15);
-	number = (number ^ number >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	number = (number ^ number >> 27) * UINT64_C(0x94d049bb133111eb);
-	return number ^ number >> 31;
-}
-
 void shares_version(const struct shares *shares, uint64_t version[2])
 {
 	const struct share *share;
@@ -306,8 +298,8 @@ void shares_version(const struct shares *shares, uint64_t version[2])
 
 		if (digest == 0)
 			continue;
-		digest = mix(digest + share->subscription);
+		digest = hash_mix(digest + share->subscription);
 		version[0] ^= digest;
-		version[1] ^= mix(digest);
+		version[1] ^= hash_mix(digest);
 	}
 }

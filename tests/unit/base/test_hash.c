@@ -186,6 +186,13 @@ static void test_churn(void **state)
 	hash_free(&hash);
 }
 
+static void test_mix(void **state)
+{
+	assert_true(hash_mix(0) == UINT64_C(0xe220a8397b1dcdaf));
+	/* SplitMix64 goes on by its step. */
+	assert_true(hash_mix(UINT64_C(0x9e3779b97f4a7c15)) == UINT64_C(0x6e789e6aa1b965f4));
+}
+
 /* Last, since the key stays. */
 static void test_secret_key(void **state)
 {
@@ -205,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_random_walk),
 		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_churn),
+		cmocka_unit_test(test_mix),
 		cmocka_unit_test(test_secret_key),
 	};
 
