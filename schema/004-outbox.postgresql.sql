@@ -1,13 +1,15 @@
 -- 004-outbox.postgresql.sql - messages that are sent with SQL: an application writes a row in the
 -- transaction of its own data, and the server sends it once that is committed. What makes it
 -- happen exactly once is that the row's change to "sent" and the message in the receiver's mailbox
--- are one statement: an INSERT into the view outbox_moves.
+-- are one statement: an INSERT into the view outbox_moves. For a message to a group, a row in
+-- outbox_receivers for each member takes the place of that change.
 
 CREATE TABLE outbox (
 	id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	sender TEXT NOT NULL,
 	recipient TEXT,
 	to_online TEXT,
+	to_group TEXT,
 	type TEXT,
 	subject TEXT,
 	body TEXT,
@@ -19,7 +21,8 @@ CREATE TABLE outbox (
 	created_at BIGINT NOT NULL DEFAULT microseconds(),
 	sent_at BIGINT,
 	CONSTRAINT state_is_waiting_sent_or_failed CHECK (state IN ('waiting', 'sent', 'failed')),
-	CONSTRAINT either_recipient_or_to_online CHECK (num_nonnulls(recipient, to_online) = 1),
+	CONSTRAINT either_recipient_or_to_online_or_to_group
+		CHECK (num_nonnulls(recipient, to_online, to_group) = 1),
 	CONSTRAINT either_body_or_stanza CHECK (num_nonnulls(body, stanza) = 1),
 	CONSTRAINT a_stanza_has_type_subject_language_and_id_in_it CHECK (stanza IS NULL
 		OR num_nonnulls(type, subject, language, message_id) = 0),
@@ -36,6 +39,7 @@ COMMENT ON COLUMN outbox.id IS 'Made by the database, ascending; messages are se
 COMMENT ON COLUMN outbox.sender IS 'From whom: the address of an account (user@domain), or a domain that is served.';
 COMMENT ON COLUMN outbox.recipient IS 'To whom: the address of an account. What is sent to a full address (user@domain/resource) reaches that client or, if it is gone, what its type says; at most once.';
 COMMENT ON COLUMN outbox.to_online IS 'Instead of a recipient: to everybody who is online on this domain, or on any (*); each client at most once.';
+COMMENT ON COLUMN outbox.to_group IS 'Instead of a recipient: to each member of this shared group (groups.name) of the sender''s domain, online or not, once; what became of each is in outbox_receivers.';
 COMMENT ON COLUMN outbox.type IS 'normal (the same as NULL), chat, or headline: headlines are not kept for who is away.';
 COMMENT ON COLUMN outbox.subject IS 'The subject, or NULL.';
 COMMENT ON COLUMN outbox.body IS 'The text.';
@@ -47,10 +51,28 @@ COMMENT ON COLUMN outbox.error IS 'Why it failed: a condition of RFC 6120 sectio
 COMMENT ON COLUMN outbox.created_at IS 'When the row was made, in microseconds since 1970.';
 COMMENT ON COLUMN outbox.sent_at IS 'When it was sent or has failed, in microseconds since 1970; NULL while it waits.';
 
+CREATE TABLE outbox_receivers (
+	outbox_id BIGINT NOT NULL,
+	username TEXT NOT NULL,
+	state TEXT NOT NULL,
+	error TEXT,
+	sent_at BIGINT NOT NULL,
+	PRIMARY KEY (outbox_id, username),
+	CONSTRAINT outbox_id_is_in_outbox FOREIGN KEY (outbox_id) REFERENCES outbox ON DELETE CASCADE,
+	CONSTRAINT state_is_sent_or_failed CHECK (state IN ('sent', 'failed'))
+);
+COMMENT ON TABLE outbox_receivers IS 'Of a message to a group: what became of it for each member. Who is not in here still waits. Written by the server.';
+COMMENT ON COLUMN outbox_receivers.outbox_id IS 'The message, as in outbox.id.';
+COMMENT ON COLUMN outbox_receivers.username IS 'The member: the part of its address before the @.';
+COMMENT ON COLUMN outbox_receivers.state IS 'sent: kept for the member, or handed to it; failed: see error.';
+COMMENT ON COLUMN outbox_receivers.error IS 'Why it failed, as in outbox.error.';
+COMMENT ON COLUMN outbox_receivers.sent_at IS 'When it was sent or has failed, in microseconds since 1970.';
+
 CREATE FUNCTION outbox_check() RETURNS TRIGGER
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
 	bare TEXT := split_part(NEW.sender, '/', 1);
+	sender_domain TEXT := substring(bare FROM position('@' IN bare) + 1);
 BEGIN
 	IF TG_OP = 'UPDATE' AND to_jsonb(OLD) - '{state,error,sent_at}'::TEXT[]
 		<> to_jsonb(NEW) - '{state,error,sent_at}'::TEXT[] THEN
@@ -79,6 +101,12 @@ BEGIN
 		RAISE EXCEPTION 'to_online is "%", which is no domain', NEW.to_online
 			USING ERRCODE = 'check_violation', HINT = 'Write a domain that is served, or * for all.';
 	END IF;
+	IF TG_OP = 'INSERT' AND NEW.to_group IS NOT NULL AND NOT EXISTS (SELECT FROM groups
+		WHERE domain = sender_domain AND name = NEW.to_group) THEN
+		RAISE EXCEPTION 'there is no group "%" on %', NEW.to_group, sender_domain
+			USING ERRCODE = 'foreign_key_violation', HINT = format('INSERT INTO groups first, or '
+				'take one of these: SELECT name FROM groups WHERE domain = %L.', sender_domain);
+	END IF;
 	IF concat(NEW.subject, NEW.body, NEW.stanza, NEW.message_id)
 		~ '[\x01-\x08\x0B\x0C\x0E-\x1F\uFFFE\uFFFF]' THEN
 		RAISE EXCEPTION 'the message has characters that XML cannot carry'
@@ -88,6 +116,7 @@ BEGIN
 	IF NEW.state = 'waiting' THEN
 		NEW.error := NULL;
 		NEW.sent_at := NULL;
+		DELETE FROM outbox_receivers WHERE outbox_id = NEW.id AND state = 'failed';
 	END IF;
 	RETURN NEW;
 END $$;
@@ -107,7 +136,13 @@ CREATE FUNCTION outbox_move() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
 	UPDATE outbox SET state = 'sent', sent_at = NEW.stored_at
-		WHERE id = NEW.outbox_id AND state = 'waiting';
+		WHERE id = NEW.outbox_id AND state = 'waiting' AND to_group IS NULL;
+	IF NOT FOUND THEN
+		INSERT INTO outbox_receivers (outbox_id, username, state, sent_at)
+			SELECT id, NEW.username, 'sent', NEW.stored_at FROM outbox
+			WHERE id = NEW.outbox_id AND state = 'waiting' AND to_group IS NOT NULL
+			ON CONFLICT DO NOTHING;
+	END IF;
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
@@ -124,12 +159,14 @@ CREATE FUNCTION privileges_of_outbox() RETURNS VOID
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
 	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'godwit_readonly') THEN
-		GRANT SELECT (id, sender, recipient, to_online, type, language, message_id, state, error,
-			created_at, sent_at) ON outbox TO godwit_readonly;
+		GRANT SELECT (id, sender, recipient, to_online, to_group, type, language, message_id, state,
+			error, created_at, sent_at) ON outbox TO godwit_readonly;
+		GRANT SELECT ON outbox_receivers TO godwit_readonly;
 	END IF;
 	IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'godwit_admin') THEN
-		GRANT SELECT (id, sender, recipient, to_online, type, language, message_id, state, error,
-			created_at, sent_at), INSERT, UPDATE (state), DELETE ON outbox TO godwit_admin;
+		GRANT SELECT (id, sender, recipient, to_online, to_group, type, language, message_id, state,
+			error, created_at, sent_at), INSERT, UPDATE (state), DELETE ON outbox TO godwit_admin;
+		GRANT SELECT ON outbox_receivers TO godwit_admin;
 	END IF;
 END $$;
 COMMENT ON FUNCTION privileges_of_outbox IS 'Grants on the tables of step 004.';

@@ -174,6 +174,17 @@ static const struct jid *audience_of(
 	return domain;
 }
 
+/* NULL for many. */
+static const struct jid *address_of(
+    const struct store_result *rows, size_t row, struct arena *arena, struct problem *problem)
+{
+	if (store_text(rows, row, OUTBOX_TO_GROUP) != NULL)
+		return NULL;
+	if (store_text(rows, row, OUTBOX_TO_ONLINE) != NULL)
+		return audience_of(rows, row, arena, problem);
+	return recipient_of(rows, row, arena, problem);
+}
+
 /* ---- the whole ---- */
 
 static bool is_sendable(const struct stanza *message)
@@ -208,10 +219,8 @@ static struct stanza *stanza_of(struct arena *arena, struct element *element,
 static struct stanza *message_make(
     const struct store_result *rows, size_t row, struct arena *arena, struct problem *problem)
 {
-	bool is_broadcast = store_text(rows, row, OUTBOX_TO_ONLINE) != NULL;
 	const struct jid *from = sender_of(rows, row, arena, problem);
-	const struct jid *to = is_broadcast ? audience_of(rows, row, arena, problem)
-	                                    : recipient_of(rows, row, arena, problem);
+	const struct jid *to = address_of(rows, row, arena, problem);
 	const char *text = store_text(rows, row, OUTBOX_STANZA);
 	struct element *element;
 	struct arena *own;

@@ -5,8 +5,11 @@
  * next pass, which every change of the table begins. What cannot be sent for the moment goes on
  * waiting, with all behind it that is for the same account, and is tried again. */
 #include "admin/outbox-private.h"
-#include "admin/sweep.h"
 
+#include <inttypes.h>
+#include <string.h>
+
+#include "admin/sweep.h"
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -19,8 +22,6 @@
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
 
-/* Rows read at a time, and rows under way while more are read. */
-#define PORTION 50
 /* What takes longer than this does not count among those, up to a bound. */
 #define STUCK_MS 500
 #define STUCK_MAX 1000
@@ -35,17 +36,21 @@ static const struct statement outbox_select =
 static const struct statement outbox_fail =
     STATEMENT("UPDATE outbox SET state = 'failed', error = $2, sent_at = $3"
 	      " WHERE id = $1 AND state <> 'failed'");
+/* One row to a group at a time, with the rows of its members. */
 static const struct statement outbox_sweep =
     STATEMENT("DELETE FROM outbox WHERE id IN (SELECT id FROM outbox"
-	      " WHERE state <> 'waiting' AND sent_at < $1 ORDER BY sent_at LIMIT $2)");
+	      " WHERE state <> 'waiting' AND sent_at < $1 AND (to_group IS NULL OR id ="
+	      " (SELECT min(id) FROM outbox WHERE state <> 'waiting' AND sent_at < $1"
+	      " AND to_group IS NOT NULL)) ORDER BY sent_at LIMIT $2)");
 
 /* Of the first worker. */
 static struct {
 	bool is_open;
-	bool again;   /* a pass is to begin */
-	bool passing; /* one is under way */
-	bool reading; /* a portion is being read */
-	int64_t last; /* the number that the pass has come to */
+	bool again;             /* a pass is to begin */
+	bool passing;           /* one is under way */
+	bool reading;           /* a portion, or a page of members, is being read */
+	int64_t last;           /* the number that the pass has come to */
+	struct outgoing *group; /* to whose members it goes before anything else; or NULL */
 	struct hash *under_way;
 	size_t stuck; /* of these */
 	struct timer *retry, *patience;
@@ -58,20 +63,54 @@ static void outbox_go_on(void);
 
 /* ---- a row's end ---- */
 
-static void outgoing_free(struct outgoing *outgoing)
+static const char *outgoing_key(struct arena *arena, int64_t id, const char *member)
 {
-	hash_remove(outbox.under_way, (const char *)&outgoing->id, sizeof outgoing->id);
+	return arena_printf(arena, "%" PRId64 " %s", id, member);
+}
+
+struct outgoing *outgoing_find(int64_t id, const char *member)
+{
+	struct arena *arena = arena_new(0);
+	const char *key = outgoing_key(arena, id, member);
+	struct outgoing *outgoing = hash_get(outbox.under_way, key, strlen(key));
+
+	arena_free(&arena);
+	return outgoing;
+}
+
+struct outgoing *outgoing_new(int64_t id, const char *member)
+{
+	struct outgoing *outgoing = mem_alloc_zero(sizeof *outgoing);
+	struct arena *arena = arena_new(0);
+
+	outgoing->id = id;
+	outgoing->key = mem_strdup(outgoing_key(arena, id, member));
+	outgoing->since_ms = worker_now_ms();
+	hash_put(outbox.under_way, outgoing->key, strlen(outgoing->key), outgoing);
+	arena_free(&arena);
+	return outgoing;
+}
+
+void outgoing_free(struct outgoing *outgoing)
+{
+	struct outgoing *group = outgoing->group;
+
+	hash_remove(outbox.under_way, outgoing->key, strlen(outgoing->key));
 	outbox.stuck -= outgoing->is_stuck;
 	/* What was held back behind it goes on, now or with the next trial. */
 	if (lane_leave(&outgoing->lane) && outbox.is_open)
 		outbox.again |= !timer_is_set(outbox.retry);
 	stanza_unref(&outgoing->message);
+	outbox_group_free(outgoing);
 	mem_free(outgoing->error);
+	mem_free(outgoing->key);
 	mem_free(outgoing);
+	if (group != NULL)
+		outbox_group_leave(group);
 	outbox_go_on();
 }
 
-static void retry_soon(void)
+void outbox_retry(void)
 {
 	if (outbox.is_open && !timer_is_set(outbox.retry))
 		timer_set(outbox.retry, RETRY_MS);
@@ -86,15 +125,18 @@ static void failure_write(struct outgoing *outgoing)
 		text_printf(&text, ": %s", outgoing->error);
 	log_info(NULL, "a message of the outbox cannot be sent", KV("id", outgoing->id),
 	    KV("reason", text.at));
-	store_run(&outbox_fail, PARAMS(outgoing->id, (const char *)text.at, time_now_us()),
-	    failure_written, outgoing);
+	if (outgoing->group != NULL)
+		outbox_group_fail(outgoing, text.at);
+	else
+		store_run(&outbox_fail, PARAMS(outgoing->id, (const char *)text.at, time_now_us()),
+		    failure_written, outgoing);
 	text_free(&text);
 }
 
 static void failure_written(const struct store_result *result, void *state)
 {
 	if (store_rc(result) != RC_OK)
-		retry_soon();
+		outbox_retry();
 	outgoing_free(state);
 }
 
@@ -106,7 +148,7 @@ void outgoing_end(struct outgoing *outgoing)
 	}
 	if (outgoing->rc != RC_OK) {
 		lane_hold(outgoing->lane);
-		retry_soon();
+		outbox_retry();
 	}
 	outgoing_free(outgoing);
 }
@@ -137,7 +179,8 @@ static void outgoing_arrived(struct mail *mail)
 {
 	struct outgoing *outgoing = CONTAINER_OF(mail, struct outgoing, mail);
 
-	deposit_message(outgoing->message, outgoing->id, outgoing_deposited, outgoing);
+	deposit_message(outgoing->message, outgoing->id,
+	    outgoing->group == NULL ? ROW_OF_ONE : ROW_OF_GROUP, outgoing_deposited, outgoing);
 }
 
 /* ---- to all who are online ---- */
@@ -156,7 +199,7 @@ static void broadcast_claimed(const struct store_result *result, void *state)
 
 /* ---- portions ---- */
 
-static void outgoing_post(struct outgoing *outgoing)
+void outgoing_post(struct outgoing *outgoing)
 {
 	const struct jid *to = stanza_to(outgoing->message);
 
@@ -169,34 +212,50 @@ static void outgoing_post(struct outgoing *outgoing)
 
 static void row_start(const struct store_result *rows, size_t row)
 {
-	struct outgoing *outgoing = mem_alloc_zero(sizeof *outgoing);
+	struct outgoing *outgoing = outgoing_new(store_integer(rows, row, OUTBOX_ID), "");
 	struct arena *arena = arena_new(0);
 	const char *error;
 	enum rc rc;
 
-	outgoing->id = store_integer(rows, row, OUTBOX_ID);
-	outgoing->since_ms = worker_now_ms();
-	hash_put(outbox.under_way, (const char *)&outgoing->id, sizeof outgoing->id, outgoing);
 	outgoing->message = outbox_message(rows, row, arena, &rc, &error);
 	if (outgoing->message == NULL) {
 		outgoing_fail(outgoing, rc, error);
 		outgoing_end(outgoing);
 	} else if (store_text(rows, row, OUTBOX_TO_ONLINE) != NULL) {
 		deposit_claim(outgoing->id, broadcast_claimed, outgoing);
+	} else if (store_text(rows, row, OUTBOX_TO_GROUP) != NULL) {
+		outbox_group_start(outgoing, store_text(rows, row, OUTBOX_TO_GROUP));
+		outbox.group = outgoing;
 	} else {
 		outgoing_post(outgoing);
 	}
 	arena_free(&arena);
 }
 
-static void portion_start(const struct store_result *rows)
+/* One that is under way for a group may have left out members whose lane was held. */
+static void row_start_again(struct outgoing *outgoing)
 {
-	for (size_t row = 0; row < store_rows(rows); row++) {
+	if (outgoing->tour == NULL)
+		return;
+	outbox_group_again(outgoing);
+	outbox.group = outgoing;
+}
+
+/* What is behind a row to a group is read again, after its members. Returns whether there is more
+ * to read. */
+static bool portion_start(const struct store_result *rows)
+{
+	for (size_t row = 0; row < store_rows(rows) && outbox.group == NULL; row++) {
+		struct outgoing *outgoing;
+
 		outbox.last = store_integer(rows, row, OUTBOX_ID);
-		if (hash_get(outbox.under_way, (const char *)&outbox.last, sizeof outbox.last) ==
-		    NULL)
+		outgoing = outgoing_find(outbox.last, "");
+		if (outgoing == NULL)
 			row_start(rows, row);
+		else
+			row_start_again(outgoing);
 	}
+	return outbox.group != NULL || store_rows(rows) == OUTBOX_PORTION;
 }
 
 static void portion_read(const struct store_result *result, void *state)
@@ -207,20 +266,40 @@ static void portion_read(const struct store_result *result, void *state)
 		return;
 	}
 	if (store_rc(result) != RC_OK) {
-		retry_soon();
+		outbox_retry();
 		outbox.passing = false;
 	} else {
-		portion_start(result);
-		outbox.passing = store_rows(result) == PORTION;
+		outbox.passing = portion_start(result);
 	}
 	outbox.reading = false;
+	outbox_go_on();
+}
+
+static void tour_end(void)
+{
+	struct outgoing *group = outbox.group;
+
+	outbox.group = NULL;
+	if (group != NULL)
+		outbox_group_leave(group);
+}
+
+static void page_over(enum rc rc, bool is_last)
+{
+	outbox.reading = false;
+	if (rc != RC_OK) {
+		outbox_retry();
+		outbox.passing = false;
+	}
+	if (is_last || !outbox.is_open)
+		tour_end();
 	outbox_go_on();
 }
 
 /* Whether there is room for another portion; if not, somebody looks in a while who takes it up. */
 static bool has_room(void)
 {
-	if (hash_count(outbox.under_way) - outbox.stuck <= PORTION)
+	if (hash_count(outbox.under_way) - outbox.stuck <= OUTBOX_PORTION)
 		return true;
 	if (!timer_is_set(outbox.patience))
 		timer_set(outbox.patience, STUCK_MS);
@@ -257,7 +336,10 @@ static void outbox_go_on(void)
 		lanes_open();
 	}
 	outbox.reading = true;
-	store_run(&outbox_select, PARAMS(outbox.last, PORTION), portion_read, NULL);
+	if (outbox.group != NULL)
+		outbox_group_read(outbox.group, page_over);
+	else
+		store_run(&outbox_select, PARAMS(outbox.last, OUTBOX_PORTION), portion_read, NULL);
 }
 
 void outbox_wake(void)
@@ -289,6 +371,7 @@ void outbox_start(void)
 	outbox.retry = timer_new(retry_due, NULL);
 	outbox.patience = timer_new(patience_over, NULL);
 	outbox.passing = outbox.reading = false;
+	outbox.group = NULL;
 	outbox.is_open = true;
 	outbox.sweep = sweep_new(&outbox_sweep, outbox_keep_us);
 	outbox_wake();
@@ -299,6 +382,8 @@ void outbox_close(void)
 	if (!outbox.is_open)
 		return;
 	outbox.is_open = false;
+	if (!outbox.reading)
+		tour_end();
 	timer_free(&outbox.retry);
 	timer_free(&outbox.patience);
 	sweep_free(&outbox.sweep);

@@ -43,8 +43,7 @@ static void rows_removed(const struct store_result *result, void *state)
 	if (sweep->timer == NULL)
 		mem_free(sweep);
 	else
-		timer_set(
-		    sweep->timer, store_changed(result) == SWEEP_ROWS ? SWEEP_AGAIN_MS : SWEEP_MS);
+		timer_set(sweep->timer, store_changed(result) > 0 ? SWEEP_AGAIN_MS : SWEEP_MS);
 }
 
 struct sweep *sweep_new(const struct statement *statement, int64_t (*keep_us)(void))

@@ -11,6 +11,12 @@
 static const struct statement outbox_claim =
     STATEMENT("UPDATE outbox SET state = 'sent', sent_at = $2"
 	      " WHERE id = $1 AND (state = 'waiting' OR (state = 'sent' AND sent_at = $2))");
+static const struct statement member_claim =
+    STATEMENT("INSERT INTO outbox_receivers (outbox_id, username, state, sent_at)"
+	      " SELECT id, $2, 'sent', $3 FROM outbox WHERE id = $1 AND state = 'waiting'"
+	      " ON CONFLICT (outbox_id, username) DO UPDATE SET sent_at = excluded.sent_at"
+	      " WHERE outbox_receivers.state = 'sent'"
+	      " AND outbox_receivers.sent_at = excluded.sent_at");
 
 static store_done deposit_claimed;
 
@@ -18,7 +24,8 @@ static store_done deposit_claimed;
 struct deposit {
 	deposit_ended *ended;
 	void *state;
-	char *text;   /* of the error */
+	char *text; /* of the error */
+	enum deposit_row row;
 	bool offered; /* to whom it may concern: no hook has dropped it before */
 	bool claimed; /* the row is marked already */
 };
@@ -89,7 +96,16 @@ static void deposit_claimed(const struct store_result *result, void *state)
 
 static void deposit_live(struct task *task)
 {
-	deposit_claim(task->outbox_id, deposit_claimed, task_hold(task));
+	struct deposit *deposit = task->state;
+
+	if (deposit->row == ROW_OF_ONE)
+		deposit_claim(task->outbox_id, deposit_claimed, task_hold(task));
+	else
+		store_run(&member_claim,
+		    PARAMS(task->outbox_id,
+			(const char *)jid_node(task_arena(task), task->account->jid),
+			time_now_us()),
+		    deposit_claimed, task_hold(task));
 }
 
 /* ---- into the mailbox ---- */
@@ -122,14 +138,15 @@ static void deposit_reached(struct task *task)
 	}
 }
 
-void deposit_message(
-    const struct stanza *message, int64_t outbox_id, deposit_ended *ended, void *state)
+void deposit_message(const struct stanza *message, int64_t outbox_id, enum deposit_row row,
+    deposit_ended *ended, void *state)
 {
 	struct deposit *deposit = mem_alloc_zero(sizeof *deposit);
 	struct account *account = account_get(stanza_to(message));
 	struct task *task = task_new(message, account, NULL);
 
 	ASSERT(outbox_id != 0);
+	deposit->row = row;
 	deposit->ended = ended;
 	deposit->state = state;
 	task->outbox_id = outbox_id;

@@ -15,13 +15,20 @@
 
 struct stanza;
 
+/* Whose row it is. */
+enum deposit_row {
+	ROW_OF_ONE,  /* the addressee's own: it is marked as sent */
+	ROW_OF_GROUP /* a group's: for the addressee, as a member, a row in outbox_receivers is made
+	              */
+};
+
 /* `text` is lent, and may be NULL. */
 typedef void deposit_ended(void *state, enum rc rc, const char *text);
 
 /* Sends a message whose `to` is an account at home on this worker. `ended` is called once, now or
  * later: RC_OK if the row is marked as sent, or why not. */
-void deposit_message(
-    const struct stanza *message, int64_t outbox_id, deposit_ended *ended, void *state);
+void deposit_message(const struct stanza *message, int64_t outbox_id, enum deposit_row row,
+    deposit_ended *ended, void *state);
 /* Whether it may go better another time: the row waits. */
 bool deposit_is_temporary(enum rc rc);
 

@@ -205,6 +205,16 @@ class Day:
         for client in (self.a, self.b):
             client.expect("<message type='headline'><body>We restart at six.</body></message>")
 
+    def managers_told(self):
+        carol = self.online(self.carol, "desk")
+        carol.expect("<message from='example.org'><body>The figures are there.</body></message>")
+        carol.end()
+        self.until(lambda: not self.server.sql("SELECT id FROM outbox WHERE state = 'waiting'"), "all is sent")
+
+    def managers_listed(self):
+        if [row[:3] for row in self.rows] != [("carol", "sent", None)]:
+            raise Failure(f"the receivers: {self.rows}")
+
     def states_shown(self):
         if not self.rows or {row[2] for row in self.rows} != {"sent"}:
             raise Failure(f"the outbox: {self.rows}")
@@ -275,6 +285,8 @@ class Day:
         "INSERT INTO outbox (sender, recipient, type": lunch_asked,
         "INSERT INTO outbox (sender, recipient, stanza": order_told,
         "INSERT INTO outbox (sender, to_online": all_told,
+        "INSERT INTO outbox (sender, to_group": managers_told,
+        "SELECT username, state, error": managers_listed,
         "SELECT id, recipient, state": states_shown,
         "UPDATE outbox SET state": tried_again,
         "DELETE FROM outbox": taken_back,

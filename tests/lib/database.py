@@ -3,6 +3,7 @@
 Which one is GODWIT_TEST_DATABASE; PostgreSQL's cluster is GODWIT_TEST_POSTGRESQL, the URI of a
 database to connect to for making others. Statements are plain SQL text with the values in it.
 """
+import copy
 import os
 import re
 import sqlite3
@@ -38,10 +39,21 @@ class Sqlite:
         rows = self.connection.execute(statement).fetchall()
         return [tuple(None if value is None else str(value) for value in row) for row in rows]
 
-    def drop(self):
+    def another(self):
+        """Another connection to the same database, for another thread."""
+        other = copy.copy(self)
+        other.connection = sqlite3.connect(self.path, timeout=60, isolation_level=None,
+                                           check_same_thread=False)
+        other.connection.execute("PRAGMA foreign_keys = ON")
+        return other
+
+    def disconnect(self):
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+
+    def drop(self):
+        self.disconnect()
 
 
 class Postgresql:
@@ -91,6 +103,12 @@ class Postgresql:
             raise RuntimeError(f"{problems[0]} in: {statement}")
         return [tuple(None if value == "\\N" else value for value in line.split("\t"))
                 for line in lines]
+
+    def another(self):
+        """Another connection to the same database, for another thread."""
+        other = copy.copy(self)
+        other.psql = None
+        return other
 
     def disconnect(self):
         """Ends the session of run(), which begins another: for tests that end the cluster."""
