@@ -39,7 +39,7 @@ static const struct statement offline_insert = STATEMENT(
     " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING");
 static const struct statement offline_move = STATEMENT(
     "INSERT INTO outbox_moves (domain, username, id, stanza, bytes, stored_at, expires_at,"
-    " outbox_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+    " outbox_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING outbox_id");
 static const struct statement offline_select =
     STATEMENT("SELECT id, stanza, stored_at FROM offline_messages"
 	      " WHERE domain = $1 AND username = $2 AND id > $3"
@@ -254,6 +254,14 @@ static enum verdict message_keep(struct task *task, unsigned quotas, bool waits)
 	return DONE;
 }
 
+/* A row of the outbox that somebody has locked stays where it is, for another time. */
+static enum rc keeping_rc(const struct store_result *result)
+{
+	if (store_rows(result) > 0 && store_integer(result, 0, 0) == 0)
+		return RC_RESOURCE_CONSTRAINT;
+	return store_rc(result);
+}
+
 /* After the commit: the sender may be told that the message is in good hands. If the account was
  * loaded meanwhile, the row may be news to its mailbox. */
 static void message_kept(const struct store_result *result, void *state)
@@ -261,7 +269,7 @@ static void message_kept(const struct store_result *result, void *state)
 	struct keep *keep = state;
 	struct account *account = task_account(keep->task);
 	struct mailbox *mailbox = mailbox_of(account);
-	enum rc rc = store_rc(result);
+	enum rc rc = keeping_rc(result);
 
 	if (rc != RC_OK)
 		mailbox_uncount(mailbox, keep->bytes);

@@ -130,21 +130,29 @@ CREATE TRIGGER zz_change_note AFTER INSERT OR UPDATE OR DELETE ON outbox
 -- The server inserts here what it inserts into offline_messages otherwise, with the row it is from.
 CREATE VIEW outbox_moves AS
 	SELECT outbox.id AS outbox_id, offline_messages.* FROM outbox, offline_messages WHERE false;
-COMMENT ON VIEW outbox_moves IS 'For the server: a row inserted here goes into offline_messages, and the one of the outbox is sent; both or, if that does not wait any more, none.';
+COMMENT ON VIEW outbox_moves IS 'For the server: a row inserted here goes into offline_messages, and the one of the outbox is sent; both or, if that does not wait any more, none. None either, and 0 is returned for outbox_id, if somebody has that row locked.';
 
 CREATE FUNCTION outbox_move() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+	waiting_id BIGINT := NEW.outbox_id;
 BEGIN
-	UPDATE outbox SET state = 'sent', sent_at = NEW.stored_at
-		WHERE id = NEW.outbox_id AND state = 'waiting' AND to_group IS NULL;
+	-- Who waited for an administrator's lock here would keep everybody waiting.
+	UPDATE outbox SET state = 'sent', sent_at = NEW.stored_at WHERE id = (SELECT id FROM outbox
+		WHERE id = NEW.outbox_id AND state = 'waiting' AND to_group IS NULL
+		FOR NO KEY UPDATE SKIP LOCKED);
 	IF NOT FOUND THEN
 		INSERT INTO outbox_receivers (outbox_id, username, state, sent_at)
 			SELECT id, NEW.username, 'sent', NEW.stored_at FROM outbox
 			WHERE id = NEW.outbox_id AND state = 'waiting' AND to_group IS NOT NULL
+			FOR KEY SHARE SKIP LOCKED
 			ON CONFLICT DO NOTHING;
 	END IF;
 	IF NOT FOUND THEN
-		RETURN NULL;
+		NEW.outbox_id := 0;
+		RETURN CASE WHEN EXISTS (SELECT FROM outbox o WHERE o.id = waiting_id AND o.state = 'waiting'
+			AND NOT EXISTS (SELECT FROM outbox_receivers r
+				WHERE r.outbox_id = o.id AND r.username = NEW.username)) THEN NEW END;
 	END IF;
 	INSERT INTO offline_messages (domain, username, id, stanza, bytes, stored_at, expires_at)
 		VALUES (NEW.domain, NEW.username, NEW.id, NEW.stanza, NEW.bytes, NEW.stored_at,

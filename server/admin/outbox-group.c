@@ -23,20 +23,27 @@
 static const struct statement members_select =
     STATEMENT("SELECT m.username FROM group_members m WHERE m.domain = $2 AND m.group_name = $3"
 	      " AND m.username > $4 AND" HAS_NONE " ORDER BY m.username LIMIT $5");
+#define FAIL \
+	"INSERT INTO outbox_receivers (outbox_id, username, state, error, sent_at)" \
+	" SELECT id, $2, 'failed', $3, $4 FROM outbox WHERE id = $1 AND state = 'waiting'"
+#define AGAIN \
+	" ON CONFLICT (outbox_id, username) DO UPDATE SET state = excluded.state," \
+	" error = excluded.error, sent_at = excluded.sent_at"
 static const struct statement member_fail =
-    STATEMENT("INSERT INTO outbox_receivers (outbox_id, username, state, error, sent_at)"
-	      " SELECT id, $2, 'failed', $3, $4 FROM outbox WHERE id = $1 AND state = 'waiting'"
-	      " ON CONFLICT (outbox_id, username) DO UPDATE SET state = excluded.state,"
-	      " error = excluded.error, sent_at = excluded.sent_at");
-static const struct statement group_finish = STATEMENT(
-    "UPDATE outbox SET sent_at = $4,"
-    " state = CASE WHEN EXISTS (SELECT 1" HAVE_FAILED ") OR" IS_GONE
-    " THEN 'failed' ELSE 'sent' END,"
-    " error = CASE WHEN" IS_GONE " THEN 'item-not-found: there is no such group any more'"
-    " ELSE (SELECT CAST(count(*) AS TEXT) || ' of the members cannot have it: see "
-    "outbox_receivers'" HAVE_FAILED " HAVING count(*) > 0) END"
-    " WHERE id = $1 AND state = 'waiting' AND NOT EXISTS"
-    " (SELECT 1 FROM group_members m WHERE m.domain = $2 AND m.group_name = $3 AND" HAS_NONE ")");
+    STATEMENT_EACH(FAIL " FOR KEY SHARE SKIP LOCKED" AGAIN, FAIL AGAIN);
+
+#define FINISH \
+	"UPDATE outbox SET sent_at = $4, state = CASE WHEN EXISTS (SELECT 1" HAVE_FAILED \
+	") OR" IS_GONE " THEN 'failed' ELSE 'sent' END, error = CASE WHEN" IS_GONE \
+	" THEN 'item-not-found: there is no such group any more' ELSE" \
+	" (SELECT CAST(count(*) AS TEXT) || ' of the members cannot have it: see " \
+	"outbox_receivers'" HAVE_FAILED " HAVING count(*) > 0) END WHERE "
+#define FINISHABLE \
+	"id = $1 AND state = 'waiting' AND NOT EXISTS (SELECT 1 FROM group_members m" \
+	" WHERE m.domain = $2 AND m.group_name = $3 AND" HAS_NONE ")"
+static const struct statement group_finish = STATEMENT_EACH(FINISH
+    "id = (SELECT id FROM outbox WHERE " FINISHABLE " FOR NO KEY UPDATE SKIP LOCKED)",
+    FINISH FINISHABLE);
 
 /* Of the first worker. */
 struct group_tour {
@@ -145,7 +152,7 @@ void outbox_group_fail(struct outgoing *member, const char *reason)
 
 static void failure_written(const struct store_result *result, void *state)
 {
-	if (store_rc(result) != RC_OK)
+	if (store_rc(result) != RC_OK || store_changed(result) == 0)
 		outbox_retry();
 	outgoing_free(state);
 }

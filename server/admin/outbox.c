@@ -33,9 +33,12 @@
 static const struct statement outbox_select =
     STATEMENT("SELECT " OUTBOX_COLUMNS " FROM outbox WHERE state = 'waiting' AND id > $1"
 	      " ORDER BY id LIMIT $2");
-static const struct statement outbox_fail =
-    STATEMENT("UPDATE outbox SET state = 'failed', error = $2, sent_at = $3"
-	      " WHERE id = $1 AND state <> 'failed'");
+/* What somebody has locked is tried again another time. */
+#define FAIL "UPDATE outbox SET state = 'failed', error = $2, sent_at = $3 WHERE "
+#define FAILABLE "id = $1 AND state <> 'failed'"
+static const struct statement outbox_fail = STATEMENT_EACH(FAIL
+    "id = (SELECT id FROM outbox WHERE " FAILABLE " FOR NO KEY UPDATE SKIP LOCKED)",
+    FAIL FAILABLE);
 /* One row to a group at a time, with the rows of its members. */
 static const struct statement outbox_sweep =
     STATEMENT("DELETE FROM outbox WHERE id IN (SELECT id FROM outbox"
@@ -135,7 +138,7 @@ static void failure_write(struct outgoing *outgoing)
 
 static void failure_written(const struct store_result *result, void *state)
 {
-	if (store_rc(result) != RC_OK)
+	if (store_rc(result) != RC_OK || store_changed(result) == 0)
 		outbox_retry();
 	outgoing_free(state);
 }
@@ -193,7 +196,7 @@ static void broadcast_claimed(const struct store_result *result, void *state)
 		outbox_broadcast(outgoing);
 		return;
 	}
-	outgoing->rc = store_rc(result);
+	outgoing->rc = store_rc(result) == RC_OK ? RC_RESOURCE_CONSTRAINT : store_rc(result);
 	outgoing_end(outgoing);
 }
 

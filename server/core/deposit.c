@@ -8,15 +8,22 @@
 #include "core/task.h"
 
 /* If this is run again because nobody knows whether it was committed, its own time tells. */
-static const struct statement outbox_claim =
-    STATEMENT("UPDATE outbox SET state = 'sent', sent_at = $2"
-	      " WHERE id = $1 AND (state = 'waiting' OR (state = 'sent' AND sent_at = $2))");
+#define CLAIM "UPDATE outbox SET state = 'sent', sent_at = $2 WHERE "
+#define CLAIMABLE "id = $1 AND (state = 'waiting' OR (state = 'sent' AND sent_at = $2))"
+#define MEMBER_CLAIM \
+	"INSERT INTO outbox_receivers (outbox_id, username, state, sent_at)" \
+	" SELECT id, $2, 'sent', $3 FROM outbox WHERE id = $1 AND state = 'waiting'"
+#define AGAIN \
+	" ON CONFLICT (outbox_id, username) DO UPDATE SET sent_at = excluded.sent_at" \
+	" WHERE outbox_receivers.state = 'sent' AND outbox_receivers.sent_at = excluded.sent_at"
+
+/* What an administrator has locked is passed over: this is for no account, so everybody would wait
+ * for it. */
+static const struct statement outbox_claim = STATEMENT_EACH(CLAIM
+    "id = (SELECT id FROM outbox WHERE " CLAIMABLE " FOR NO KEY UPDATE SKIP LOCKED)",
+    CLAIM CLAIMABLE);
 static const struct statement member_claim =
-    STATEMENT("INSERT INTO outbox_receivers (outbox_id, username, state, sent_at)"
-	      " SELECT id, $2, 'sent', $3 FROM outbox WHERE id = $1 AND state = 'waiting'"
-	      " ON CONFLICT (outbox_id, username) DO UPDATE SET sent_at = excluded.sent_at"
-	      " WHERE outbox_receivers.state = 'sent'"
-	      " AND outbox_receivers.sent_at = excluded.sent_at");
+    STATEMENT_EACH(MEMBER_CLAIM " FOR KEY SHARE SKIP LOCKED" AGAIN, MEMBER_CLAIM AGAIN);
 
 static store_done deposit_claimed;
 
@@ -81,6 +88,9 @@ static void deposit_claimed(const struct store_result *result, void *state)
 	enum rc rc = store_rc(result);
 
 	task->outbox_id = 0;
+	/* Somebody has it locked, or has taken it back: whoever looks again will see. */
+	if (rc == RC_OK && store_changed(result) == 0)
+		rc = RC_RESOURCE_CONSTRAINT;
 	if (rc != RC_OK) {
 		task_fail_text(task, rc, store_message(result));
 		return;
@@ -88,9 +98,7 @@ static void deposit_claimed(const struct store_result *result, void *state)
 	deposit->claimed = true;
 	task_enter(task);
 	task_release(task);
-	/* Somebody has taken the row back: there is nothing to be done. */
-	if (store_changed(result) > 0)
-		delivery_message(task);
+	delivery_message(task);
 	task_leave(task);
 }
 

@@ -33,7 +33,7 @@ void deposit_message(const struct stanza *message, int64_t outbox_id, enum depos
 bool deposit_is_temporary(enum rc rc);
 
 /* Marks a row as sent before it is, for what may be sent at most once. `on_done` gets a result that
- * has changed one row, or none if the row does not wait any more. */
+ * has changed one row, or none if the row does not wait any more, or somebody has it locked. */
 void deposit_claim(int64_t outbox_id, store_done *on_done, void *state);
 
 #endif

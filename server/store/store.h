@@ -9,8 +9,8 @@
  * SQL is written once for both: $1 parameters, TEXT, BIGINT (times in us) and bytea/blob, ON
  * CONFLICT, RETURNING; keywords in capitals. A BOOLEAN takes and gives 1 and 0. Because a batch
  * whose commit is unknown is run again, a statement must be repeatable: every INSERT has a key made
- * by us and ON CONFLICT. Where one text cannot serve both (a list of rows in one parameter), a
- * statement has two. */
+ * by us and ON CONFLICT. Where one text cannot serve both (a list of rows in one parameter, a lock
+ * that is passed over), a statement has two. */
 #ifndef GODWIT_STORE_STORE_H
 #define GODWIT_STORE_STORE_H
 
@@ -41,6 +41,8 @@ struct statement {
 };
 /* clang-format off */
 #define STATEMENT(text) { .sql = (text), .slot = &(struct statement_slot){ 0 } }
+#define STATEMENT_EACH(text, sqlite_text) \
+	{ .sql = (text), .slot = &(struct statement_slot){ 0 }, .sqlite = (sqlite_text) }
 #define STATEMENT_FLEETING(text, sqlite_text) \
 	{ .sql = (text), .slot = &(struct statement_slot){ 0 }, .sqlite = (sqlite_text), \
 		.is_fleeting = true }
