@@ -145,7 +145,7 @@ static void failure_written(const struct store_result *result, void *state)
 
 void outgoing_end(struct outgoing *outgoing)
 {
-	if (outgoing->rc != RC_OK && !deposit_is_temporary(outgoing->rc)) {
+	if (outgoing->rc != RC_OK && !rc_is_temporary(outgoing->rc)) {
 		failure_write(outgoing);
 		return;
 	}

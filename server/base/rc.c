@@ -44,3 +44,8 @@ const char *rc_type(enum rc rc)
 	ASSERT((unsigned)rc < RC_COUNT);
 	return conditions[rc].type;
 }
+
+bool rc_is_temporary(enum rc rc)
+{
+	return rc == RC_RESOURCE_CONSTRAINT || rc == RC_INTERNAL_SERVER_ERROR;
+}

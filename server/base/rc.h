@@ -4,6 +4,8 @@
 #ifndef GODWIT_BASE_RC_H
 #define GODWIT_BASE_RC_H
 
+#include <stdbool.h>
+
 enum rc {
 	RC_OK,
 	RC_BAD_REQUEST,
@@ -36,5 +38,7 @@ const char *rc_name(enum rc rc);
 /* The error type that goes with it (RFC 6120 section 8.3.2): "auth", "cancel", "modify" or "wait".
  */
 const char *rc_type(enum rc rc);
+/* Whether the database may be able to do it another time: it is away, locked, or full. */
+bool rc_is_temporary(enum rc rc);
 
 #endif

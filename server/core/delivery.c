@@ -319,12 +319,6 @@ static void delivery_again(struct delivery *delivery)
 
 /* ---- not acknowledged in time ---- */
 
-/* Whether it may be possible another time: the database is away, locked, or full. */
-static bool is_temporary(enum rc rc)
-{
-	return rc == RC_RESOURCE_CONSTRAINT || rc == RC_INTERNAL_SERVER_ERROR;
-}
-
 /* The write is over: the row stands for the sender's acknowledgement, or the client still has to,
  * or it is tried again. */
 static void delivery_is_kept(void *state, enum rc rc)
@@ -335,7 +329,7 @@ static void delivery_is_kept(void *state, enum rc rc)
 	delivery->kept = rc == RC_OK;
 	if (delivery->kept)
 		receipt_release(&delivery->receipt);
-	else if (delivery->outstanding > 0 && !delivery->confirmed && is_temporary(rc))
+	else if (delivery->outstanding > 0 && !delivery->confirmed && rc_is_temporary(rc))
 		delivery_watch(delivery);
 	if (delivery->outstanding > 0)
 		return;

@@ -42,11 +42,6 @@ void deposit_claim(int64_t outbox_id, store_done *on_done, void *state)
 	store_run(&outbox_claim, PARAMS(outbox_id, time_now_us()), on_done, state);
 }
 
-bool deposit_is_temporary(enum rc rc)
-{
-	return rc == RC_RESOURCE_CONSTRAINT || rc == RC_INTERNAL_SERVER_ERROR;
-}
-
 /* ---- the end ---- */
 
 static void deposit_refused(void *state, struct stanza *error)
@@ -70,7 +65,7 @@ static void deposit_end(void *state, enum rc rc)
 	if (rc == RC_OK && !deposit->offered) {
 		rc = RC_NOT_ACCEPTABLE;
 		text = "a module of the server has dropped it";
-	} else if (deposit_is_temporary(rc) && deposit->claimed) {
+	} else if (rc_is_temporary(rc) && deposit->claimed) {
 		rc = RC_SERVICE_UNAVAILABLE;
 	}
 	deposit->ended(deposit->state, rc, text);

@@ -7,7 +7,6 @@
 #ifndef GODWIT_CORE_DEPOSIT_H
 #define GODWIT_CORE_DEPOSIT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/rc.h"
@@ -29,8 +28,6 @@ typedef void deposit_ended(void *state, enum rc rc, const char *text);
  * later: RC_OK if the row is marked as sent, or why not. */
 void deposit_message(const struct stanza *message, int64_t outbox_id, enum deposit_row row,
     deposit_ended *ended, void *state);
-/* Whether it may go better another time: the row waits. */
-bool deposit_is_temporary(enum rc rc);
 
 /* Marks a row as sent before it is, for what may be sent at most once. `on_done` gets a result that
  * has changed one row, or none if the row does not wait any more, or somebody has it locked. */

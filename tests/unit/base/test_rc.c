@@ -47,10 +47,19 @@ static void test_conditions(void **state)
 	assert_string_equal(rc_name(RC_OK), "ok");
 }
 
+static void test_temporary(void **state)
+{
+	assert_true(rc_is_temporary(RC_RESOURCE_CONSTRAINT));
+	assert_true(rc_is_temporary(RC_INTERNAL_SERVER_ERROR));
+	assert_false(rc_is_temporary(RC_OK));
+	assert_false(rc_is_temporary(RC_ITEM_NOT_FOUND));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_temporary),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
