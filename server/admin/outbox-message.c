@@ -56,17 +56,6 @@ static void stream_closed(void *state)
 
 static const struct xml_events reading_events = { stream_opened, element_read, stream_closed };
 
-static struct xml_limits limits_of(const struct config *config)
-{
-	return (struct xml_limits){
-		.max_bytes = config->limits.stanza_bytes,
-		.max_depth = config->limits.xml_depth,
-		.max_attributes = config->limits.xml_attributes,
-		.max_elements = config->limits.xml_elements,
-		.max_name_bytes = config->limits.xml_name_bytes,
-	};
-}
-
 static const char *reading_error(enum xml_error error, const struct reading *reading, bool pending)
 {
 	if (error == XML_LIMIT)
@@ -83,7 +72,8 @@ static const char *reading_error(enum xml_error error, const struct reading *rea
 static struct element *element_of(
     const char *text, struct arena **arena_out, const char **error_out)
 {
-	struct xml_limits limits = limits_of(home_config());
+	const struct config *config = home_config();
+	struct xml_limits limits = config_xml_limits(config, config->limits.stanza_bytes);
 	struct reading reading = { 0 };
 	struct xml_parser *parser = xml_parser_new(&limits, &reading_events, &reading);
 	enum xml_error error = xml_parser_feed(parser, STREAM, strlen(STREAM));
@@ -118,17 +108,6 @@ static const char *message_of_columns(
 	element_add_text_child(
 	    arena, message, NS_CLIENT, "body", store_text(rows, row, OUTBOX_BODY));
 	return element_to_text(arena, message);
-}
-
-static const char *outbox_id_text(const struct store_result *rows, size_t row, struct arena *arena)
-{
-	struct text text = { 0 };
-	const char *copy;
-
-	text_printf(&text, "outbox-%s", store_text(rows, row, OUTBOX_ID));
-	copy = arena_strdup(arena, text.at);
-	text_free(&text);
-	return copy;
 }
 
 /* ---- addresses ---- */
@@ -235,7 +214,8 @@ static struct stanza *message_make(
 		return NULL;
 	}
 	if (element_attribute(element, "id") == NULL)
-		element_set(own, element, "id", outbox_id_text(rows, row, own));
+		element_set(own, element, "id",
+		    arena_printf(own, "outbox-%s", store_text(rows, row, OUTBOX_ID)));
 	return stanza_of(own, element, from, to, problem);
 }
 

@@ -145,17 +145,6 @@ void c2s_move(struct c2s *c2s, struct worker *home)
 	worker_post(home, &c2s->move, c2s_arrived);
 }
 
-static struct xml_limits xml_limits_of(const struct limits *limits, size_t max_bytes)
-{
-	return (struct xml_limits){
-		.max_bytes = max_bytes,
-		.max_depth = limits->xml_depth,
-		.max_attributes = limits->xml_attributes,
-		.max_elements = limits->xml_elements,
-		.max_name_bytes = limits->xml_name_bytes,
-	};
-}
-
 void c2s_configure(void)
 {
 	const struct config *config = home_config();
@@ -171,8 +160,8 @@ void c2s_configure(void)
 		.tls_timeout_ms = limits->tls_timeout * 1000,
 		.max_login_failures = limits->login_failures,
 		.max_bind_failures = limits->bind_failures,
-		.before_login = xml_limits_of(limits, limits->stanza_bytes_before_login),
-		.after_login = xml_limits_of(limits, limits->stanza_bytes),
+		.before_login = config_xml_limits(config, limits->stanza_bytes_before_login),
+		.after_login = config_xml_limits(config, limits->stanza_bytes),
 		.max_unwritten = limits->unwritten_stanzas,
 		.max_unacked = limits->unacked_stanzas,
 		.max_unacked_bytes = limits->unacked_bytes,

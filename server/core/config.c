@@ -159,3 +159,16 @@ bool config_serves(const struct config *config, const struct jid *jid)
 			return true;
 	return false;
 }
+
+struct xml_limits config_xml_limits(const struct config *config, size_t max_bytes)
+{
+	const struct limits *limits = &config->limits;
+
+	return (struct xml_limits){
+		.max_bytes = max_bytes,
+		.max_depth = limits->xml_depth,
+		.max_attributes = limits->xml_attributes,
+		.max_elements = limits->xml_elements,
+		.max_name_bytes = limits->xml_name_bytes,
+	};
+}

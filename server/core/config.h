@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "net/resolver.h"
+#include "xml/parser.h"
 
 struct arena;
 struct jid;
@@ -114,6 +115,8 @@ void config_unref(struct config **config);
 const struct config_domain *config_domain(const struct config *config, const char *name);
 /* Whether the domain part of that JID is served. */
 bool config_serves(const struct config *config, const struct jid *jid);
+/* Of what is parsed under this configuration, a stanza having at most `max_bytes`. */
+struct xml_limits config_xml_limits(const struct config *config, size_t max_bytes);
 /* Names every setting that differs and needs a restart (database, workers, listen, modules,
  * control, user ...): a list in the arena, of constant texts, ended by NULL. */
 const char *const *config_needs_restart(
