@@ -12,7 +12,7 @@ import termios
 import time
 
 from harness import *
-from lib.server import BUILD, binary
+from lib.server import BUILD, SOURCE, binary
 from lib.tls import make_certificate
 
 PASSWORD_OF_ALL = "correct horse"
@@ -401,6 +401,28 @@ def _(server):
         with open(server.config, "w", encoding="utf-8") as file:
             file.write(before)
     has(ctl(server, "reload"), "reloaded")
+
+
+@test("what systemd runs for a reload fails if that is refused, and says why")
+def _(server):
+    with open(os.path.join(SOURCE, "etc", "godwit.service.in"), encoding="utf-8") as file:
+        command = re.search(r"^ExecReload=(.+)$", file.read(), re.M).group(1)
+    command = command.replace("@bindir@/godwitctl", binary("godwitctl"))
+    command = command.replace("@sysconfdir@/godwit/godwit.conf", server.config)
+    before = open(server.config, encoding="utf-8").read()
+    mark = server.log_mark()
+    subprocess.run(command.split(), check=True, timeout=30 * FACTOR)
+    server.wait_log("reloaded", since=mark)
+    try:
+        with open(server.config, "a", encoding="utf-8") as file:
+            file.write("\nlimits { nothing = 1 }\n")
+        done = subprocess.run(command.split(), text=True, capture_output=True, timeout=30 * FACTOR)
+    finally:
+        with open(server.config, "w", encoding="utf-8") as file:
+            file.write(before)
+    if done.returncode == 0:
+        raise Failure(f"a reload that was refused succeeds: {done.stdout}{done.stderr}")
+    has(done.stderr, 'no "nothing" here')
 
 
 def checks(server, status):
