@@ -21,10 +21,6 @@ LIMITS = dict(GENEROUS, unacked_stanzas=100000)
 POSTGRESQL = FLAVOUR == "postgresql"
 
 
-def say(line):
-    print("# " + line, flush=True)
-
-
 CLUSTER = Cluster() if POSTGRESQL else None
 
 
@@ -157,9 +153,9 @@ def outage(server, down, up, seconds):
     village.finish()
     village.check_descriptors()
     delays = village.delays(began, over)
-    say(f"seed {SEED}: away for {over - began:.1f} s: {village.traffic.figures()}; login after "
-        f"{took * 1000:.0f} ms; online: {len(delays)} messages, p50 {percentile(delays, 0.5):.1f} ms, p99 "
-        f"{percentile(delays, 0.99):.1f} ms, slowest {max(delays):.1f} ms")
+    note(f"seed {SEED}: away for {over - began:.1f} s: {village.traffic.figures()}; login after "
+         f"{took * 1000:.0f} ms; online: {len(delays)} messages, p50 {percentile(delays, 0.5):.1f} ms, p99 "
+         f"{percentile(delays, 0.99):.1f} ms, slowest {max(delays):.1f} ms")
     if took > 3 * FACTOR:
         raise Failure(f"login {took:.1f} s after the return")
     if percentile(delays, 0.99) > 1000 * FACTOR:
@@ -218,7 +214,7 @@ def stop_without(down):
             CLUSTER.go_on() if down == "pause" else CLUSTER.do("start")
         if took > 10 * FACTOR:
             raise Failure(f"it took {took:.1f} s to stop")
-        say(f"stopped in {took:.1f} s")
+        note(f"stopped in {took:.1f} s")
         hear_out(village.clients)
         village.traffic.settle(village.speakers)
         server.start()
@@ -305,7 +301,7 @@ def _():
                 began = time.monotonic()
                 account.login(presence=True).roster()
                 logins.append(time.monotonic() - began)
-            say(f"logins: slowest {max(logins) * 1000:.0f} ms")
+            note(f"logins: slowest {max(logins) * 1000:.0f} ms")
             r.expect_nothing("<message type='error'/>")
         finally:
             locksmith.let_go()
@@ -337,8 +333,8 @@ def _():
         village.finish()
         server.stop()
         delays = village.delays(began, over)
-        say(f"{village.traffic.figures()}; online: p99 {percentile(delays, 0.99):.1f} ms; logins: slowest "
-            f"{max(logins) * 1000:.0f} ms")
+        note(f"{village.traffic.figures()}; online: p99 {percentile(delays, 0.99):.1f} ms; logins: slowest "
+             f"{max(logins) * 1000:.0f} ms")
 
 
 @test("DESIGN, Storage: a subscription is accepted while the roster cannot be written: messages go on", timeout=60)
@@ -394,7 +390,7 @@ if not POSTGRESQL:
             if village.traffic.total("refused") > refused + 50:
                 raise Failure("it did not get better")
             server.stop()
-            say(village.traffic.figures())
+            note(village.traffic.figures())
 
 
 # -- one statement after the other --

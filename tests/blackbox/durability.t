@@ -18,10 +18,6 @@ ROOMY = "offline { max_messages = 100000 max_bytes = 1000000000 }"
 LIMITS = dict(GENEROUS, unacked_stanzas=100000)
 
 
-def say(line):
-    print("# " + line, flush=True)
-
-
 def rows(server, *accounts):
     """How many messages are kept for these accounts, or for anybody."""
     names = ", ".join(f"'{account.username}'" for account in accounts)
@@ -265,7 +261,7 @@ def rounds(count, end):
             wait_rows(server, office.clients, 0)
             server.stop()
         finally:
-            say(f"seed {SEED}: {office.figures()}; slowest stop {office.slowest_stop:.2f} s")
+            note(f"seed {SEED}: {office.figures()}; slowest stop {office.slowest_stop:.2f} s")
 
 
 @test(f"security.md 3 R1, R2, R6: {ROUNDS} rounds of kill -9", timeout=60 + 10 * ROUNDS)
@@ -321,7 +317,7 @@ class Street:
                 listener.acknowledge()
         wait_rows(self.server, self.clients, 0, self.reader)
         self.traffic.check(everything=True)
-        say(f"seed {SEED}: {self.traffic.figures()}")
+        note(f"seed {SEED}: {self.traffic.figures()}")
 
 
 @test("security.md 3 R2: cut 30 times with messages unacknowledged; the next login gets them, once, in "

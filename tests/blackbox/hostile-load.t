@@ -142,7 +142,7 @@ def _():
             if what != "silent":
                 for connection in idle:
                     connection.expect("<stream:features/>")
-            settle(lambda: descriptors(server), lambda count: count >= 1000, "accepted")
+            wait_until(lambda: descriptors(server) >= 1000, "1000 to be accepted")
             time.sleep(2.5)  # parsers of silent streams are given back
             grown = memory(server) - settled
             note(f"1000 connections, {what}: {mib(grown)}, {grown // 1000} bytes each")
@@ -333,7 +333,8 @@ def _():
                     client.abort()
             most = max(most, memory(server) - before)
         # The server looks every ten seconds.
-        left = settle(lambda: memory(server) - before, lambda count: count < 24 * 2**20 or SANITIZED, "memory", 40)
+        left = wait_until(lambda: memory(server) - before, "memory", timeout=40,
+                          wanted=lambda count: count < 24 * 2**20 or SANITIZED)
         note(f"{mib(most)} more afterwards, {mib(left)} are left")
         check_others(server, watch)
 
@@ -378,7 +379,7 @@ def _(server, romeo):
         kind, when = ours[0][5].split(":")
         return int(kind, 16), int(when, 16) / 100
 
-    _, seconds = settle(timer, lambda found: found[0] == 2, "the kernel's timer")
+    _, seconds = wait_until(timer, "the kernel's timer", wanted=lambda found: found[0] == 2)
     note(f"a silent peer is asked after {seconds:.0f} s")
     if seconds > 301:
         raise Failure("no keepalive within five minutes")

@@ -280,8 +280,9 @@ def _(server, juliet):
         evil.send(f"<presence type='subscribe' to='{juliet.jid}'><status>{'>' * 250000}</status></presence>")
         evil.iq("get", f"<query xmlns='{NS.roster}'/>")
         evil.end()
-    stored = settle(lambda: int(server.sql("SELECT count(*) FROM subscription_requests WHERE username = "
-                                           f"'{juliet.username}'")[0][0]), lambda count: count == 10, "rows")
+    stored = wait_until(lambda: int(server.sql("SELECT count(*) FROM subscription_requests WHERE "
+                                               + juliet.row)[0][0]),
+                        "10 rows", wanted=lambda count: count == 10)
     for _ in range(2):
         j = juliet.login("balcony")
         j.roster()

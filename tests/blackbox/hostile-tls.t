@@ -388,7 +388,7 @@ def _(server):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         connection.close()
     note(f"1500 connections in {time.monotonic() - started:.2f} s")
-    settle(lambda: descriptors(server), lambda count: count <= before + 2, "descriptors")
+    wait_until(lambda: descriptors(server), "descriptors", wanted=lambda count: count <= before + 2)
 
 
 @hostile("the channel binding of one connection is none for another, nor is one over a proxy (jabber.ru)")

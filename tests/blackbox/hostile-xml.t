@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """Hostile XML: what security.md's history of others teaches about parsers."""
-import socket
 import time
 import xml.etree.ElementTree as ET
 

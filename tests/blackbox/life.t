@@ -8,7 +8,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 
 from harness import *
 from lib.server import SOURCE, binary
@@ -23,11 +22,7 @@ def has(text, *parts):
 
 def wait_for_line(path, part):
     """Until a file that the server writes has this in it."""
-    for _ in range(1000):
-        if os.path.exists(path) and part in open(path, encoding="utf-8").read():
-            return
-        time.sleep(0.01 * FACTOR)
-    raise Failure(f"no {part} in {path}")
+    wait_until(lambda: os.path.exists(path) and part in open(path, encoding="utf-8").read(), f"{part} in {path}")
 
 
 def fingerprint(server, domain):
@@ -298,11 +293,8 @@ def _():
         server.log_level = "error"
         server.settings = "disco { name = \"Renamed\" } version { show_os = true }"
         server.reload()
-        deadline_probe = "<query xmlns='jabber:iq:version'/>"
-        deadline = time.monotonic() + 10 * FACTOR
-        while "<os" not in show(romeo.get(deadline_probe, to="example.org")):
-            if time.monotonic() > deadline:
-                raise Failure("show_os has no effect")
+        wait_until(lambda: show(romeo.get("<query xmlns='jabber:iq:version'/>", to="example.org")),
+                   "show_os to have an effect", wanted=lambda answer: "<os" in answer)
         server.account("quiet").login().end()
         server.log_level = "info"
         server.reload(wait_for='"reloaded"')

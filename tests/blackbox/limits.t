@@ -134,7 +134,7 @@ def _(server):
     if refused(server, server.raw):
         raise Failure("another address is refused, too")
     held.pop().end()
-    settle(lambda: refused(server, lambda: server.raw(source=source)), lambda gone: not gone, "no room")
+    wait_until(lambda: not refused(server, lambda: server.raw(source=source)), "room")
 
 
 @hostile("connections_per_address: logged in ones count here, and no more as pending")
@@ -145,7 +145,7 @@ def _():
         if not refused(server, lambda: server.raw(source=source)):
             raise Failure("seven connections")
         clients.pop().end()
-        settle(lambda: refused(server, lambda: server.raw(source=source)), lambda gone: not gone, "no room")
+        wait_until(lambda: not refused(server, lambda: server.raw(source=source)), "room")
         check_others(server)
 
 
@@ -160,7 +160,7 @@ def _():
                 raise Failure(f"six with {limits}")
             for connection in held:
                 connection.end()
-            settle(lambda: refused(server, server.raw), lambda gone: not gone, "no room")
+            wait_until(lambda: not refused(server, server.raw), "room")
 
 
 @hostile("sessions_per_account (20): at the edge, and one beyond; replacing one is no more")
@@ -257,8 +257,8 @@ def _():
             r = server.account("romeo").login()
             r.presence("subscribe", juliet.jid)
             r.sync()
-            settle(lambda: int(server.sql("SELECT count(*) FROM subscription_requests")[0][0]),
-                   lambda rows, number=number: rows == min(number + 1, 3), "rows")
+            wait_until(lambda: int(server.sql("SELECT count(*) FROM subscription_requests")[0][0]), "rows",
+                       wanted=lambda rows, number=number: rows == min(number + 1, 3))
         # A round trip by way of her account and of the database, which the fourth row would precede.
         r.iq("get", "<vCard xmlns='vcard-temp'/>", to=juliet.jid)
         if int(server.sql("SELECT count(*) FROM subscription_requests")[0][0]) != 3:

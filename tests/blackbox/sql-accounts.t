@@ -6,15 +6,11 @@ from harness import *
 from lib.database import FLAVOUR
 
 
-def row(account):
-    return f"domain = '{account.domain}' AND username = '{account.username}'"
-
-
 def insert(server, name, password="secret"):
     """An account as an administrator makes one, with a password in the row."""
     account = server.account(name)
-    server.sql(f"DELETE FROM users WHERE {row(account)}")
-    server.sql(f"DELETE FROM deleted_users WHERE {row(account)}")
+    server.sql(f"DELETE FROM users WHERE {account.row}")
+    server.sql(f"DELETE FROM deleted_users WHERE {account.row}")
     server.sql("INSERT INTO users (domain, username, password) VALUES "
                f"('{account.domain}', '{account.username}', '{password}')")
     account.password = password
@@ -23,17 +19,9 @@ def insert(server, name, password="secret"):
 
 def settled(server, account):
     """Waits until keys stand in the row instead of the password."""
-    until(lambda: server.sql("SELECT count(*) FROM users WHERE password IS NULL "
-                             f"AND scram_sha_256 IS NOT NULL AND {row(account)}") == [("1",)],
-          "keys in the row")
-
-
-def until(found, what, timeout=10):
-    deadline = time.monotonic() + timeout * FACTOR
-    while not found():
-        if time.monotonic() > deadline:
-            raise Failure(f"not in time: {what}")
-        time.sleep(0.01)
+    wait_until(lambda: server.sql("SELECT count(*) FROM users WHERE password IS NULL "
+                                  f"AND scram_sha_256 IS NOT NULL AND {account.row}") == [("1",)],
+               "keys in the row")
 
 
 @test("an account with a password in its row can log in, and the password is gone")
@@ -48,8 +36,8 @@ def _(server):
 def _(server):
     romeo = server.account("romeo")
     ghost = server.account("ghost")
-    server.sql(f"DELETE FROM users WHERE {row(ghost)}")
-    server.sql(f"DELETE FROM deleted_users WHERE {row(ghost)}")
+    server.sql(f"DELETE FROM users WHERE {ghost.row}")
+    server.sql(f"DELETE FROM deleted_users WHERE {ghost.row}")
     r = romeo.login("orchard")
     r.send(f"<message type='chat' id='m1' to='{ghost.jid}'><body>1</body></message>")
     expect_error(r.expect("<message type='error' id='m1'/>"), "service-unavailable")
@@ -62,48 +50,40 @@ def _(server):
 @test("a new password takes the place of the old one at once, and ends the sessions")
 def _(server, romeo):
     r = romeo.login("orchard", presence=True)
-    server.sql(f"UPDATE users SET password = 'changed' WHERE {row(romeo)}")
+    server.sql(f"UPDATE users SET password = 'changed' WHERE {romeo.row}")
     r.expect_stream_error("not-authorized")
     settled(server, romeo)
     romeo.password = "changed"
-    until(lambda: can_login(romeo), "login with the new password")
+    wait_until(lambda: can_login(romeo), "login with the new password")
     server.settings = "reset_ends_sessions = false"
     server.reload(wait_for="reloaded")
     r = romeo.login("orchard", presence=True)
-    server.sql(f"UPDATE users SET password = 'again' WHERE {row(romeo)}")
+    server.sql(f"UPDATE users SET password = 'again' WHERE {romeo.row}")
     romeo.password = "again"
-    until(lambda: can_login(romeo), "login with yet another password")
+    wait_until(lambda: can_login(romeo), "login with yet another password")
     r.get(f"<ping xmlns='{NS.ping}'/>")
     server.settings = ""
     server.reload(wait_for="reloaded")
-
-
-def can_login(account, **options):
-    try:
-        account.login("again", **options).end()
-        return True
-    except Failure:
-        return False
 
 
 @test("a password that no client can send is refused")
 def _(server, romeo):
     for password in ("", "line\nbreak"):
         try:
-            server.sql(f"UPDATE users SET password = '{password}' WHERE {row(romeo)}")
+            server.sql(f"UPDATE users SET password = '{password}' WHERE {romeo.row}")
         except Exception:
             continue
         # SQLite knows nothing of SASLprep: the server finds it.
         server.wait_log("password set with SQL cannot be used")
-        until(lambda: server.sql(f"SELECT password FROM users WHERE {row(romeo)}") == [(None,)],
-              "the password is wiped")
+        wait_until(lambda: server.sql(f"SELECT password FROM users WHERE {romeo.row}") == [(None,)],
+                   "the password is wiped")
     romeo.login("orchard")
 
 
 @test("a password in a row becomes keys though its change is not in the log any more")
 def _(server, romeo):
     server.stop()
-    server.sql(f"UPDATE users SET password = 'other' WHERE {row(romeo)}")
+    server.sql(f"UPDATE users SET password = 'other' WHERE {romeo.row}")
     server.sql("DELETE FROM changes")
     server.start()
     settled(server, romeo)
@@ -116,7 +96,7 @@ def _(server, romeo):
     if FLAVOUR == "postgresql":
         return
     r, mark = romeo.login("orchard", presence=True), server.log_mark()
-    for statement in ("BEGIN IMMEDIATE", f"UPDATE users SET password = 'other' WHERE {row(romeo)}",
+    for statement in ("BEGIN IMMEDIATE", f"UPDATE users SET password = 'other' WHERE {romeo.row}",
                       "COMMIT", "BEGIN IMMEDIATE"):
         server.sql(statement)
     r.expect_stream_error("not-authorized")
@@ -132,11 +112,11 @@ def _(server, romeo):
 @test("disabled = true ends the sessions, and nobody gets in until it is false")
 def _(server, romeo):
     r = romeo.login("orchard", presence=True)
-    server.sql(f"UPDATE users SET disabled = true WHERE {row(romeo)}")
+    server.sql(f"UPDATE users SET disabled = true WHERE {romeo.row}")
     r.expect_stream_error("not-authorized")
     if can_login(romeo):
         raise Failure("a disabled account can log in")
-    server.sql(f"UPDATE users SET disabled = false WHERE {row(romeo)}")
+    server.sql(f"UPDATE users SET disabled = false WHERE {romeo.row}")
     romeo.login("orchard")
 
 
@@ -144,11 +124,11 @@ def _(server, romeo):
 def _(server, romeo):
     r = romeo.login("orchard")
     soon = int((time.time() + 1.5) * 1000000)
-    server.sql(f"UPDATE users SET disabled_until = {soon} WHERE {row(romeo)}")
+    server.sql(f"UPDATE users SET disabled_until = {soon} WHERE {romeo.row}")
     r.expect_stream_error("not-authorized")
     if time.time() < soon / 1000000 - 0.2 and can_login(romeo):
         raise Failure("an account that is disabled for a while can log in")
-    until(lambda: can_login(romeo), "login after the time")
+    wait_until(lambda: can_login(romeo), "login after the time")
 
 
 @two_users("a deleted account's sessions end, its contacts see it go, and its name is kept")
@@ -158,11 +138,11 @@ def _(server, romeo, juliet):
     j.roster()
     j.available()
     j.expect(f"<presence from='{r.jid}'/>")
-    server.sql(f"DELETE FROM users WHERE {row(romeo)}")
+    server.sql(f"DELETE FROM users WHERE {romeo.row}")
     r.expect_stream_error("not-authorized")
     j.expect(f"<presence type='unavailable' from='{r.jid}'/>")
     j.expect(f"<presence type='unsubscribed' from='{romeo.jid}'/>")
-    until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
+    wait_until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
     try:
         server.insert_users([romeo])
     except Exception as error:
@@ -170,7 +150,7 @@ def _(server, romeo, juliet):
             raise
     else:
         raise Failure("the name of a deleted account can be taken by somebody else")
-    server.sql(f"DELETE FROM deleted_users WHERE {row(romeo)}")
+    server.sql(f"DELETE FROM deleted_users WHERE {romeo.row}")
     server.insert_users([romeo])
     romeo.login("orchard")
 
@@ -181,23 +161,23 @@ def _(server, romeo, juliet):
     j = juliet.login("balcony")
     j.roster()
     j.available()
-    server.sql(f"DELETE FROM users WHERE {row(romeo)}")
+    server.sql(f"DELETE FROM users WHERE {romeo.row}")
     j.expect(f"<presence type='unsubscribed' from='{romeo.jid}'/>")
-    until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
+    wait_until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
 
 
 @two_users("what was changed while no server ran takes effect when one starts")
 def _(server, romeo, juliet):
     befriend(romeo, juliet)
     server.stop()
-    server.sql(f"DELETE FROM users WHERE {row(romeo)}")
-    server.sql(f"UPDATE users SET password = 'other' WHERE {row(juliet)}")
+    server.sql(f"DELETE FROM users WHERE {romeo.row}")
+    server.sql(f"UPDATE users SET password = 'other' WHERE {juliet.row}")
     server.start()
     settled(server, juliet)
     juliet.password = "other"
-    until(lambda: can_login(juliet), "login with the new password")
+    wait_until(lambda: can_login(juliet), "login with the new password")
     j = juliet.login("balcony")
-    until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
+    wait_until(lambda: j.roster()[romeo.jid].get("subscription") == "none", "subscription none")
 
 
 @test("an administrator's role changes accounts and cannot read keys; an onlooker's changes nothing")
@@ -205,10 +185,10 @@ def _(server, romeo):
     if FLAVOUR != "postgresql":
         return
     for role, allowed, refused in (
-            ("godwit_admin", f"UPDATE users SET disabled = false WHERE {row(romeo)}",
+            ("godwit_admin", f"UPDATE users SET disabled = false WHERE {romeo.row}",
              "SELECT scram_sha_256 FROM users"),
             ("godwit_readonly", "SELECT username, disabled FROM users",
-             f"UPDATE users SET disabled = true WHERE {row(romeo)}")):
+             f"UPDATE users SET disabled = true WHERE {romeo.row}")):
         server.sql(f"SET ROLE {role}")
         try:
             server.sql(allowed)

@@ -45,47 +45,30 @@ class Day:
 
     def online(self, account, resource):
         self.since[account.username] = time.time_ns() // 1000
-        client = account.login(resource)
-        client.roster()
-        client.available()
-        return client
-
-    def until(self, found, what):
-        deadline = time.monotonic() + 10 * FACTOR
-        while not found():
-            if time.monotonic() > deadline:
-                raise Failure(f"not in time: {what}")
-            time.sleep(0.01)
-
-    def can_login(self, account):
-        try:
-            account.login("try").end()
-            return True
-        except Failure:
-            return False
+        return online(account, resource)
 
     def is_shut_out(self):
         self.a.expect_stream_error("not-authorized")
-        if self.can_login(self.alice):
+        if can_login(self.alice):
             raise Failure("alice can log in")
 
     def is_back(self):
-        self.until(lambda: self.can_login(self.alice), "alice logs in")
+        wait_until(lambda: can_login(self.alice), "alice logs in")
         self.a = self.online(self.alice, "desk")
 
     # What each statement must do, by how it begins (the longest that fits).
     def carol_made(self):
         self.carol.password = "a long secret"
-        self.until(lambda: self.can_login(self.carol), "carol logs in")
+        wait_until(lambda: can_login(self.carol), "carol logs in")
 
     def password_changed(self):
         self.a.expect_stream_error("not-authorized")
         self.alice.password = "another secret"
-        self.until(lambda: self.can_login(self.alice), "alice logs in with the new password")
+        wait_until(lambda: can_login(self.alice), "alice logs in with the new password")
         self.a = self.online(self.alice, "desk")
 
     def carol_deleted(self):
-        self.until(lambda: not self.can_login(self.carol), "carol is gone")
+        wait_until(lambda: not can_login(self.carol), "carol is gone")
         try:
             self.server.insert_users([self.carol])
         except Exception:
@@ -95,7 +78,7 @@ class Day:
     def name_free(self):
         self.server.insert_users([self.carol])
         self.carol.password = Account(self.server, "carol", "example.org").password
-        self.until(lambda: self.can_login(self.carol), "the new carol logs in")
+        wait_until(lambda: can_login(self.carol), "the new carol logs in")
 
     def contacts_made(self):
         self.a.expect_push("bob@example.org", subscription="both", name="Bob")
@@ -145,7 +128,7 @@ class Day:
         erin = Account(self.server, "erin", "example.org")
         self.server.insert_users([erin])
         e = self.online(erin, "lab")
-        self.until(lambda: "alice@example.org" in e.roster(), "alice on the list of erin")
+        wait_until(lambda: "alice@example.org" in e.roster(), "alice on the list of erin")
         e.end()
 
     def shared_shown(self):
@@ -169,17 +152,17 @@ class Day:
         return [one.get("jid") for one in self.a.get("<blocklist xmlns='urn:xmpp:blocking'/>")[0]]
 
     def block_made(self):
-        self.until(lambda: self.blocked() == ["spam.example.com"], "the block")
+        wait_until(lambda: self.blocked() == ["spam.example.com"], "the block")
 
     def block_gone(self):
-        self.until(lambda: self.blocked() == [], "no block")
+        wait_until(lambda: self.blocked() == [], "no block")
 
     def sessions_shown(self):
-        self.until(lambda: [row[:2] for row in self.again()] == [("alice", "desk"), ("bob", "phone")],
+        wait_until(lambda: [row[:2] for row in self.again()] == [("alice", "desk"), ("bob", "phone")],
                    "the two who are logged in")
 
     def clients_shown(self):
-        self.until(lambda: self.again() == [(None, "2")], "two without a client")
+        wait_until(lambda: self.again() == [(None, "2")], "two without a client")
 
     def session_ended(self):
         self.a.expect_stream_error("policy-violation")
@@ -209,7 +192,7 @@ class Day:
         carol = self.online(self.carol, "desk")
         carol.expect("<message from='example.org'><body>The figures are there.</body></message>")
         carol.end()
-        self.until(lambda: not self.server.sql("SELECT id FROM outbox WHERE state = 'waiting'"), "all is sent")
+        wait_until(lambda: not self.server.sql("SELECT id FROM outbox WHERE state = 'waiting'"), "all is sent")
 
     def managers_listed(self):
         if [row[:3] for row in self.rows] != [("carol", "sent", None)]:
@@ -220,7 +203,7 @@ class Day:
             raise Failure(f"the outbox: {self.rows}")
         self.server.sql("INSERT INTO outbox (sender, recipient, body) VALUES "
                         "('example.org', 'dave@example.org', 'Welcome')")
-        self.until(lambda: self.server.sql("SELECT recipient FROM outbox WHERE state = 'failed'"),
+        wait_until(lambda: self.server.sql("SELECT recipient FROM outbox WHERE state = 'failed'"),
                    "dave has no account")
         self.dave = Account(self.server, "dave", "example.org")
         self.server.insert_users([self.dave])
@@ -229,7 +212,7 @@ class Day:
         self.online(self.dave, "desk").expect("<message><body>Welcome</body></message>")
 
     def taken_back(self):
-        self.until(lambda: not self.server.sql("SELECT id FROM outbox WHERE state = 'waiting'"),
+        wait_until(lambda: not self.server.sql("SELECT id FROM outbox WHERE state = 'waiting'"),
                    "nothing waits")
 
     def network_banned(self):
@@ -239,7 +222,7 @@ class Day:
 
     def alice_banned(self):
         self.a.expect_stream_error("policy-violation")
-        if self.can_login(self.alice):
+        if can_login(self.alice):
             raise Failure("alice can log in")
 
     def log_shown(self):
@@ -297,7 +280,7 @@ class Day:
     def rows_written(self):
         """Sessions are written within a tenth of a second."""
         online = "SELECT username, since FROM sessions WHERE username IN ('alice', 'bob')"
-        self.until(lambda: sum(int(since) >= self.since[name] for name, since in self.server.sql(online))
+        wait_until(lambda: sum(int(since) >= self.since[name] for name, since in self.server.sql(online))
                    == 2, "rows of both sessions")
 
     def run(self, statement):

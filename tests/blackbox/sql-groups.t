@@ -40,13 +40,6 @@ class Group:
         self.server.sql(f"DELETE FROM groups WHERE name = '{self.name}'")
 
 
-def online(account, resource="desk"):
-    client = account.login(resource)
-    client.roster()
-    client.available()
-    return client
-
-
 def groups_of(item):
     return sorted(group.text for group in item)
 

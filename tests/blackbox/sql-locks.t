@@ -72,7 +72,7 @@ class Others:
         self.sql(f"INSERT INTO roster_items (domain, username, contact) VALUES ({row}, 'x@example.net')")
         client.expect_push("x@example.net")
         self.sql(f"INSERT INTO group_members (domain, group_name, username) VALUES ('example.org', 'others', '{name}')")
-        until(lambda: self.server.sql(f"SELECT 1 FROM sessions WHERE username = '{name}'"), "its session's row")
+        wait_until(lambda: self.server.sql(f"SELECT 1 FROM sessions WHERE username = '{name}'"), "its session's row")
         self.sql(f"INSERT INTO bans (jid) VALUES ('{newcomer.jid}')")
         client.expect_stream_error("policy-violation")
 
@@ -140,7 +140,7 @@ def serve(workers, commits):
         client, n = locked.login("here", presence=True), nurse.login("chamber", presence=True)
         n.enable_sm()
         client.sync()
-        until(lambda: server.sql(f"SELECT 1 FROM sessions WHERE username = '{locked.username}'"), "its row")
+        wait_until(lambda: server.sql(f"SELECT 1 FROM sessions WHERE username = '{locked.username}'"), "its row")
         admin = server.database.another()
         lock(admin, locked)
         # What is asked for the account itself may wait; others must not wait behind it.
@@ -195,7 +195,7 @@ def _():
         others.r.enable_sm()
         others.hold(admin)
         admin.run("ROLLBACK")
-        until(lambda: server.sql("SELECT 1 FROM outbox WHERE state = 'waiting'") == [], "all is sent", 30)
+        wait_until(lambda: server.sql("SELECT 1 FROM outbox WHERE state = 'waiting'") == [], "all is sent", 30)
         admin.disconnect()
         server.stop()
 

@@ -73,7 +73,7 @@ def _(server, romeo, juliet, nurse):
                                            "<no-store xmlns='urn:xmpp:hints'/></message>"}):
         number = send(server, "example.org", None, to_group=name, **columns)
         j.expect(f"<message id='outbox-{number}'/>")
-        until(lambda n=number: state(server, n)[0] != "waiting", "its end")
+        wait_until(lambda n=number: state(server, n)[0] != "waiting", "its end")
     nurse.login("chamber", presence=True).expect_nothing("<message/>")
     j.expect_nothing("<message/>")
 
@@ -191,7 +191,7 @@ def _(server, romeo, juliet):
     old = f"{numbers[0]}, {numbers[1]}, {single}"
     server.sql(f"UPDATE outbox SET sent_at = sent_at - {7 * 86400 * 1000000} WHERE id IN ({old})")
     server.start()
-    until(lambda: server.sql(f"SELECT id FROM outbox WHERE id IN ({old})") == [], "the old ones are removed")
+    wait_until(lambda: server.sql(f"SELECT id FROM outbox WHERE id IN ({old})") == [], "the old ones are removed")
     for number, left in zip(numbers, ([], [], usernames(romeo, juliet))):
         if receivers(server, number, "sent") != left:
             raise Failure(f"of row {number}: {receivers(server, number, 'sent')}")
@@ -228,7 +228,7 @@ def _():
         for i in range(KILLS):
             number = send(server, romeo, None, to_group=name, message_id=f"round{i}")
             goal = source.randint(1, size - 100)
-            until(lambda n=number, g=goal: sent_so_far(server, n) >= g, "some members have it", 30)
+            wait_until(lambda n=number, g=goal: sent_so_far(server, n) >= g, "some members have it", 30)
             server.process.kill()
             server.kill()
             middles += sent_so_far(server, number) < size

@@ -19,10 +19,6 @@ SEED = int(os.environ.get("GODWIT_TEST_SEED", str(time.time_ns() % 1000000)))
 ROOMY = "offline { max_messages = 100000 max_bytes = 1000000000 }"
 
 
-def say(line):
-    print("# " + line, flush=True)
-
-
 @two_users("a row is a message, with what its columns say")
 def _(server, romeo, juliet):
     j = juliet.login("balcony", presence=True)
@@ -36,8 +32,8 @@ def _(server, romeo, juliet):
     wait_state(server, number, "sent")
     number = send(server, "example.org", juliet, message_id="mine")
     j.expect(f"<message from='example.org' id='mine' type='{ABSENT}'><body>hello</body></message>")
-    until(lambda: server.sql("SELECT count(*) FROM offline_messages WHERE username = "
-                             f"'{juliet.username}'") == [("0",)], "nothing is kept")
+    wait_until(lambda: server.sql("SELECT count(*) FROM offline_messages WHERE username = "
+                                  f"'{juliet.username}'") == [("0",)], "nothing is kept")
     j.expect_nothing("<message/>")
 
 
@@ -166,7 +162,7 @@ def _(server, romeo, juliet):
     for columns in ({"type": "headline"}, {"body": None, "stanza": "<message type='chat'><body>x</body>"
                                            "<no-store xmlns='urn:xmpp:hints'/></message>"}):
         send(server, romeo, juliet, **columns)
-    until(lambda: server.sql("SELECT count(*) FROM outbox WHERE state = 'waiting'") == [("0",)], "the end")
+    wait_until(lambda: server.sql("SELECT count(*) FROM outbox WHERE state = 'waiting'") == [("0",)], "the end")
     j, k = juliet.login("balcony", presence=True), juliet.login("garden", presence=True)
     number = send(server, romeo, j.jid, "for the balcony", type="chat")
     j.expect(f"<message id='outbox-{number}'/>")
@@ -238,8 +234,8 @@ def _(server, romeo, juliet):
     server.stop()
     server.sql(f"UPDATE outbox SET sent_at = sent_at - {7 * 86400 * 1000000} WHERE id = {number}")
     server.start()
-    until(lambda: server.sql(f"SELECT id FROM outbox WHERE id IN ({number}, {other})") == [(other,)],
-          "one is removed")
+    wait_until(lambda: server.sql(f"SELECT id FROM outbox WHERE id IN ({number}, {other})") == [(other,)],
+               "one is removed")
 
 
 @test("an administrator's role sends, and does not read what others send")
@@ -271,8 +267,8 @@ def _(server, romeo, juliet):
         send(server, romeo, juliet)
         j.expect("<message/>")
         took.append((time.monotonic() - since) * 1000)
-    say(f"from before the INSERT until the client has it: median {percentile(took, 0.5):.1f} ms, "
-        f"p99 {percentile(took, 0.99):.1f} ms")
+    note(f"from before the INSERT until the client has it: median {percentile(took, 0.5):.1f} ms, "
+         f"p99 {percentile(took, 0.99):.1f} ms")
     if percentile(took, 0.5) > (50 if POSTGRESQL else 500) * FACTOR:
         raise Failure("too late")
 
@@ -309,11 +305,11 @@ def _():
             if time.monotonic() - started > 60 * FACTOR:
                 raise Failure(f"only {heard} of 1000 heard")
         inserted = inserted or time.monotonic()
-        until(lambda: server.sql("SELECT count(*) FROM outbox WHERE state = 'sent'") == [("10000",)],
-              "all are sent", 60)
-        say(f"INSERT {inserted - started:.1f} s, all sent {time.monotonic() - inserted:.1f} s after; "
-            f"{len(took)} chat messages meanwhile: median {percentile(took, 0.5):.1f} ms, "
-            f"p99 {percentile(took, 0.99):.1f} ms")
+        wait_until(lambda: server.sql("SELECT count(*) FROM outbox WHERE state = 'sent'") == [("10000",)],
+                   "all are sent", timeout=60)
+        note(f"INSERT {inserted - started:.1f} s, all sent {time.monotonic() - inserted:.1f} s after; "
+             f"{len(took)} chat messages meanwhile: median {percentile(took, 0.5):.1f} ms, "
+             f"p99 {percentile(took, 0.99):.1f} ms")
         if percentile(took, 0.99) > 50 * FACTOR:
             raise Failure("chat was disturbed")
         server.stop()
@@ -340,8 +336,8 @@ def _():
             o.expect(f"<message id='outbox-{number}'/>")
             took.append((time.monotonic() - since) * 1000)
             time.sleep(0.1)
-        say(f"somebody else's: the first after {took[0]:.0f} ms, median {percentile(took, 0.5):.0f} ms, "
-            f"slowest {max(took):.0f} ms")
+        note(f"somebody else's: the first after {took[0]:.0f} ms, median {percentile(took, 0.5):.0f} ms, "
+             f"slowest {max(took):.0f} ms")
         if server.sql("SELECT count(*) FROM outbox WHERE state = 'waiting'") != [("500",)]:
             raise Failure("there is no lock")
         admin.run("COMMIT")
@@ -444,8 +440,8 @@ def rounds(server, disturb, count):
     application.finish()
     listeners.append(traffic.listener(away))
     traffic.wait_heard(listeners, timeout=60)
-    until(lambda: carry(listeners, 0.05)
-          or server.sql("SELECT count(*) FROM offline_messages") == [("0",)], "empty mailboxes")
+    wait_until(lambda: carry(listeners, 0.05)
+               or server.sql("SELECT count(*) FROM offline_messages") == [("0",)], "empty mailboxes")
     traffic.check(everything=True)
     for client in listeners:
         client.end()
@@ -456,8 +452,8 @@ def rounds(server, disturb, count):
                           if POSTGRESQL else
                           "SELECT count(DISTINCT substr(stanza, instr(stanza, ' id='), 40)) FROM copies")
     repeats = sum(talk.repeats for talk in traffic.talks.values())
-    say(f"seed {SEED}: {said} rows, {states} in the outbox, {copies[0][0]} written into mailboxes, "
-        f"{repeats} came again for want of an acknowledgement that was committed")
+    note(f"seed {SEED}: {said} rows, {states} in the outbox, {copies[0][0]} written into mailboxes, "
+         f"{repeats} came again for want of an acknowledgement that was committed")
     if states != [("sent", str(said))] or copies != [(str(said),)] or distinct != copies:
         raise Failure(f"{said} rows: {states}, copies {copies}, distinct {distinct}")
 

@@ -20,13 +20,6 @@ def of(owner, contact):
             f" AND contact = '{contact.jid}'")
 
 
-def online(account, resource):
-    client = account.login(resource)
-    client.roster()
-    client.available()
-    return client
-
-
 @two_users("two rows make two people contacts: both are pushed, both see each other")
 def _(server, romeo, juliet):
     r, j = online(romeo, "orchard"), online(juliet, "balcony")

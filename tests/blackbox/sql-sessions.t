@@ -10,36 +10,18 @@ CAPS = ("<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node={node} "
         "ver='QgayPKawpkPSDYmwT/WM94uAlu0='/>")
 
 
-def until(found, what, timeout=10):
-    deadline = time.monotonic() + timeout * FACTOR
-    while not found():
-        if time.monotonic() > deadline:
-            raise Failure(f"not in time: {what}")
-        time.sleep(0.01)
-
-
-def of(account):
-    return f"domain = '{account.domain}' AND username = '{account.username}'"
-
-
 def rows(server, account, columns="resource"):
-    return server.sql(f"SELECT {columns} FROM sessions WHERE {of(account)} ORDER BY resource")
+    return server.sql(f"SELECT {columns} FROM sessions WHERE {account.row} ORDER BY resource")
 
 
 def until_rows(server, account, expected, columns="resource", timeout=10):
     """Waits until the account's rows are these."""
-    try:
-        until(lambda: rows(server, account, columns) == expected, "", timeout)
-    except Failure:
-        raise Failure(f"rows: {rows(server, account, columns)} instead of {expected}") from None
+    wait_until(lambda: rows(server, account, columns), f"the rows {expected}", timeout=timeout,
+               wanted=lambda found: found == expected)
 
 
 def true(value):
     return ("t" if POSTGRESQL else "1") if value else ("f" if POSTGRESQL else "0")
-
-
-def alive(client):
-    client.get("<ping xmlns='urn:xmpp:ping'/>")
 
 
 def logged(server, subject="sessions"):
@@ -74,7 +56,7 @@ def _(server, romeo):
     name = "x\"y\\z&#x9;é[1,\u2028]"
     r.available(inside=CAPS.format(node="'" + name.replace('"', "&quot;") + "'"))
     found = []
-    until(lambda: (found := rows(server, romeo, "client")) and found[0][0] is not None, "the client")
+    wait_until(lambda: (found := rows(server, romeo, "client")) and found[0][0] is not None, "the client")
     value = rows(server, romeo, "resource")[0][0], rows(server, romeo, "length(client)")[0][0]
     if value != (resource, str(len(name.replace("&#x9;", "\t")))):
         raise Failure(f"row: {value}")
@@ -88,10 +70,10 @@ def _(server, romeo, juliet):
     j = juliet.login("balcony")
     until_rows(server, romeo, [("garden",), ("orchard",)])
     before = logged(server)
-    server.sql(f"DELETE FROM sessions WHERE {of(romeo)} AND resource = 'orchard'")
+    server.sql(f"DELETE FROM sessions WHERE {romeo.row} AND resource = 'orchard'")
     first.expect_stream_error("policy-violation")
-    alive(second)
-    alive(j)
+    second.sync()
+    j.sync()
     until_rows(server, romeo, [("garden",)])
     second.end()
     until_rows(server, romeo, [])
@@ -105,11 +87,11 @@ def _(server, romeo, juliet):
 @two_users("all sessions of an address, or all there are, end by one statement")
 def _(server, romeo, juliet):
     clients = [account.login(name) for account in (romeo, juliet) for name in ("one", "two", "three")]
-    until(lambda: server.sql("SELECT count(*) FROM sessions") == [("6",)], "six rows")
+    wait_until(lambda: server.sql("SELECT count(*) FROM sessions") == [("6",)], "six rows")
     server.sql("DELETE FROM sessions WHERE address LIKE '127.%'")
     for client in clients:
         client.expect_stream_error("policy-violation")
-    until(lambda: server.sql("SELECT count(*) FROM sessions") == [("0",)], "no rows")
+    wait_until(lambda: server.sql("SELECT count(*) FROM sessions") == [("0",)], "no rows")
 
 
 @test("a row of a session that has been replaced meanwhile throws nobody out")
@@ -117,18 +99,18 @@ def _(server, romeo):
     old = romeo.login("orchard")
     until_rows(server, romeo, [("orchard",)])
     server.sql("BEGIN" if POSTGRESQL else "BEGIN IMMEDIATE")
-    server.sql(f"DELETE FROM sessions WHERE {of(romeo)} AND resource = 'orchard'")
+    server.sql(f"DELETE FROM sessions WHERE {romeo.row} AND resource = 'orchard'")
     new = romeo.login("orchard")
     old.expect_stream_error("conflict")
     server.sql("COMMIT")
-    server.sql(f"UPDATE users SET disabled = false WHERE {of(romeo)}")
+    server.sql(f"UPDATE users SET disabled = false WHERE {romeo.row}")
     until_rows(server, romeo, [("orchard",)])
     # Later changes are told later.
     other = romeo.login("other")
     until_rows(server, romeo, [("orchard",), ("other",)])
-    server.sql(f"DELETE FROM sessions WHERE {of(romeo)} AND resource = 'other'")
+    server.sql(f"DELETE FROM sessions WHERE {romeo.row} AND resource = 'other'")
     other.expect_stream_error("policy-violation")
-    alive(new)
+    new.sync()
     until_rows(server, romeo, [("orchard",)])
 
 
@@ -139,7 +121,7 @@ def _(server, romeo, juliet):
     r = romeo.login("orchard", presence=True)
     until_rows(server, romeo, [(true(True),)], "available")
     server.sql("BEGIN")
-    server.sql(f"DELETE FROM sessions WHERE {of(romeo)}")
+    server.sql(f"DELETE FROM sessions WHERE {romeo.row}")
     j = juliet.login("balcony")
     until_rows(server, juliet, [("balcony",)])
     r.end()
@@ -163,14 +145,14 @@ def _(server, romeo, juliet):
     until_rows(server, juliet, [("window",)])
     until_rows(server, romeo, [])
     server.restart()
-    until(lambda: server.sql("SELECT count(*) FROM sessions") == [("0",)], "no rows")
+    wait_until(lambda: server.sql("SELECT count(*) FROM sessions") == [("0",)], "no rows")
 
 
 @test("an administrator makes no rows and changes none")
 def _(server, romeo):
     romeo.login("orchard")
     until_rows(server, romeo, [("orchard",)])
-    for statement in (f"UPDATE sessions SET priority = 1 WHERE {of(romeo)}",
+    for statement in (f"UPDATE sessions SET priority = 1 WHERE {romeo.row}",
                       "INSERT INTO sessions (id, domain, username, resource, since, last_active, available,"
                       " priority, worker) VALUES (1, 'example.org', 'x', 'x', 0, 0, false, 0, 0)"):
         if POSTGRESQL:
@@ -192,10 +174,10 @@ def _(server, romeo):
     r = romeo.login("orchard")
     until_rows(server, romeo, [("orchard",)])
     [(login,)] = rows(server, romeo, "since")
-    until(lambda: time.time() > int(login) / 1000000 + 3, "some seconds")
-    alive(r)
-    until(lambda: int(rows(server, romeo, "last_active")[0][0]) > int(login) + 1500000,
-          "the time of the ping", timeout=75)
+    wait_until(lambda: time.time() > int(login) / 1000000 + 3, "some seconds")
+    r.sync()
+    wait_until(lambda: int(rows(server, romeo, "last_active")[0][0]) > int(login) + 1500000,
+               "the time of the ping", timeout=75)
 
 
 main()

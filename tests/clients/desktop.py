@@ -7,7 +7,8 @@ import subprocess
 
 from lib.connection import Failure, Timeout
 from lib.element import text
-from process import TIMEOUT, Process, wait_until
+from lib.wait import wait_until
+from process import TIMEOUT, Process
 
 __all__ = ["Desktop"]
 

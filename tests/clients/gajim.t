@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Gajim on a display of its own, with a client of the harness on the other side."""
 import json
-import os
 import sqlite3
 import subprocess
 

@@ -14,15 +14,15 @@ import sys
 import tempfile
 import time
 
-from lib.connection import FACTOR, Failure, Timeout
+from lib.connection import FACTOR, Failure
 from lib.server import KEEP
 from lib.tap import Skip
+from lib.wait import POLL_SECONDS, wait_until
 
-__all__ = ["Process", "wait_until", "wait_stored", "bare"]
+__all__ = ["Process", "wait_stored", "bare"]
 
 TIMEOUT = 20 * FACTOR
 STOP_TIMEOUT = 5 * FACTOR
-POLL_SECONDS = 0.02
 PR_SET_PDEATHSIG = 1
 NOBODY = 65534
 MARK = "GODWIT_TEST_CLIENT"
@@ -35,22 +35,9 @@ def bare(jid):
     return jid.split("/", 1)[0]
 
 
-def wait_until(found, what, timeout=TIMEOUT):
-    """Asks again and again until found() returns something true, which is returned."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = found()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise Timeout(f"waited in vain for {what() if callable(what) else what}")
-        time.sleep(POLL_SECONDS)
-
-
 def wait_stored(account):
     """Waits until a message for that account has been stored for its next login."""
-    wait_until(lambda: account.server.sql(f"SELECT 1 FROM offline_messages"
-                                          f" WHERE username = '{account.username}'"),
+    wait_until(lambda: account.server.sql(f"SELECT 1 FROM offline_messages WHERE {account.row}"),
                f"a stored message for {account}")
 
 
@@ -151,14 +138,14 @@ class Process:
         if self.process.poll() is not None:
             raise Failure(f"{self.name} ended with {self.process.returncode}")
 
-    def wait_for(self, found, what, timeout=TIMEOUT):
+    def wait_for(self, found, what):
         """wait_until(), as long as the program runs."""
         def ask():
             value = found()
             if not value:
                 self.check_running()
             return value
-        return wait_until(ask, lambda: f"{what() if callable(what) else what} of {self.name}", timeout)
+        return wait_until(ask, lambda: f"{what() if callable(what) else what} of {self.name}")
 
     def close(self):
         """Ends the program and all that it has started, and removes its home."""

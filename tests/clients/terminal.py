@@ -4,7 +4,8 @@ import re
 import subprocess
 
 from lib.connection import Failure
-from process import TIMEOUT, Process, wait_until
+from lib.wait import wait_until
+from process import TIMEOUT, Process
 
 __all__ = ["Terminal"]
 
@@ -56,10 +57,9 @@ class Terminal(Process):
         row = self.tmux("display-message", "-p", "#{cursor_y}").strip()
         return self.tmux("capture-pane", "-p", "-S", row, "-E", row).rstrip()
 
-    def see(self, pattern, timeout=TIMEOUT):
+    def see(self, pattern):
         """Waits until the regular expression is found on the screen."""
-        return self.wait_for(lambda: re.search(pattern, self.screen()), f"{pattern!r} on the screen",
-                             timeout)
+        return self.wait_for(lambda: re.search(pattern, self.screen()), f"{pattern!r} on the screen")
 
     def check_running(self):
         """The terminal stays when the program ends."""

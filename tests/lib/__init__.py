@@ -5,16 +5,17 @@ names below. tests/README.md shows how to write a test.
 """
 from .element import (ABSENT, ANY, NS, attribute, child, children, matches, mismatch, parse, quote, show,
                       text)
-from .client import Account, Client, befriend, expect_error
+from .client import Account, Client, befriend, can_login, expect_error, online
 from .connection import Closed, Connection, Failure, Timeout, check_sasl_failure
 from .home import home
 from .scram import Scram, scram_key
 from .server import Server, SANITIZED
-from .tap import FACTOR, Skip, main, test, two_users
+from .tap import FACTOR, Skip, main, note, test, two_users
+from .wait import wait_until
 
 __all__ = [
     "ABSENT", "ANY", "NS", "attribute", "child", "children", "matches", "mismatch", "parse", "quote", "show",
-    "text", "Account", "Client", "befriend", "expect_error", "Closed", "Connection", "Failure", "Timeout",
-    "check_sasl_failure", "home", "Scram",
-    "scram_key", "Server", "SANITIZED", "FACTOR", "Skip", "main", "test", "two_users",
+    "text", "Account", "Client", "befriend", "can_login", "expect_error", "online", "Closed", "Connection",
+    "Failure", "Timeout", "check_sasl_failure", "home", "Scram", "scram_key", "Server", "SANITIZED", "FACTOR",
+    "Skip", "main", "note", "test", "two_users", "wait_until",
 ]

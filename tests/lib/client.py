@@ -27,6 +27,11 @@ class Account:
     def __str__(self):
         return self.jid
 
+    @property
+    def row(self):
+        """Which rows of the tables are this account's: what follows WHERE."""
+        return f"domain = '{self.domain}' AND username = '{self.username}'"
+
     def connect(self, **options):
         """A connection with TLS done and features received, up to SASL."""
         return self.server.connect(domain=self.domain, name=self.username, **options)
@@ -239,12 +244,26 @@ ERROR_TYPES = {
 }
 
 
+def online(account, resource="desk"):
+    """Logs in as most clients do: asks for the roster, then is available."""
+    client = account.login(resource)
+    client.roster()
+    client.available()
+    return client
+
+
+def can_login(account, **options):
+    """Whether it is let in now, and goes again."""
+    try:
+        account.login("try", **options).end()
+        return True
+    except (Failure, OSError):
+        return False
+
+
 def befriend(one, two):
     """Makes two accounts see each other's presence (subscription "both")."""
-    clients = [account.login("befriend") for account in (one, two)]
-    for client in clients:
-        client.roster()
-        client.available()
+    clients = [online(account, "befriend") for account in (one, two)]
     for me, other in (clients, clients[::-1]):
         me.presence("subscribe", other.bare)
         other.expect(f"<presence type='subscribe' from='{quote(me.bare)}'/>")
@@ -256,4 +275,5 @@ def befriend(one, two):
         client.end()
 
 
-__all__ = ["Account", "Client", "Closed", "Failure", "Timeout", "befriend", "expect_error"]
+__all__ = ["Account", "Client", "Closed", "Failure", "Timeout", "befriend", "can_login", "expect_error",
+           "online"]

@@ -13,19 +13,15 @@ import socket
 import statistics
 import time
 
-from .connection import FACTOR, Failure
+from .connection import Failure
 from .server import SANITIZED
-from .tap import diagnose, test
+from .tap import note, test
+from .wait import wait_until
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 # The same garbage again: GODWIT_TEST_SEED=... of the failed run.
 SEED = int(os.environ.get("GODWIT_TEST_SEED", random.SystemRandom().randrange(2**32)))
-
-
-def note(text):
-    """A figure for the reader: a line of diagnostics."""
-    diagnose(text)
 
 
 def random_of(title):
@@ -87,7 +83,8 @@ def check_footprint():
         start_memory, start_descriptors = server.footprint
         for connection in server.connections:
             connection.close()
-        count = settle(lambda: descriptors(server), lambda count: count <= start_descriptors, "descriptors")
+        count = wait_until(lambda: descriptors(server), "descriptors",
+                           wanted=lambda count: count <= start_descriptors)
         grown = memory(server) - start_memory
         note(f"memory {mib(start_memory)} at the start, {mib(memory(server))} now; descriptors "
              f"{start_descriptors} and {count}")
@@ -128,18 +125,6 @@ def mib(count):
     return f"{count / 2**20:.1f} MiB"
 
 
-def settle(found, wanted, what, seconds=10):
-    """Waits until found() is what is wanted, for what the server does by itself."""
-    deadline = time.monotonic() + seconds * FACTOR
-    while True:
-        value = found()
-        if wanted(value):
-            return value
-        if time.monotonic() > deadline:
-            raise Failure(f"{what}: still {value}")
-        time.sleep(0.02)
-
-
 def expect_log_lines(server, mark, pattern, count=1):
     """Waits for a line that the regular expression is found in; there must be so many since the mark."""
     server.wait_log(pattern, since=mark)
@@ -171,7 +156,6 @@ def note_times(what, times):
          f"{1000 * quantile(times, 0.99):.2f} ms, of {len(times)}")
 
 
-__all__ = ["SEED", "bystander_of", "check_footprint", "check_others", "cpu_seconds", "descriptors", "expect_log_lines",
-           "half_close",
-           "hostile", "latencies", "memory", "mib", "note", "note_times", "quantile", "random_of",
-           "settle"]
+__all__ = ["SEED", "bystander_of", "check_footprint", "check_others", "cpu_seconds", "descriptors",
+           "expect_log_lines", "half_close", "hostile", "latencies", "memory", "mib", "note_times",
+           "quantile", "random_of"]

@@ -1,16 +1,7 @@
 """outbox.py - rows of the table outbox, for the tests that send by them."""
-import time
-
-from .connection import FACTOR, Failure
+from .connection import Failure
 from .database import literal
-
-
-def until(found, what, timeout=10):
-    deadline = time.monotonic() + timeout * FACTOR
-    while not found():
-        if time.monotonic() > deadline:
-            raise Failure(f"not in time: {what}")
-        time.sleep(0.01)
+from .wait import wait_until
 
 
 def values(columns):
@@ -29,6 +20,6 @@ def state(server, number):
 
 
 def wait_state(server, number, expected, error=None):
-    until(lambda: state(server, number)[0] == expected, f"row {number} is {expected}")
+    wait_until(lambda: state(server, number)[0] == expected, f"row {number} is {expected}")
     if not (state(server, number)[1] or "").startswith(error or ""):
         raise Failure(f"row {number}: {state(server, number)}")

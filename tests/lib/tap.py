@@ -75,8 +75,8 @@ def _visible(match):
     return f"\\x{ord(match[0]):02x}"
 
 
-def diagnose(text):
-    """Diagnostics: lines that the TAP reader ignores, without bytes that terminals act upon."""
+def note(text):
+    """Something for the reader: lines that the TAP reader ignores, without bytes that terminals act upon."""
     for line in re.sub(r"[^\n\t -~\u00a0-\U0010ffff]", _visible, text).split("\n"):
         _say("#   " + line)
 
@@ -103,7 +103,7 @@ class _Runner:
         suffix = f" # SKIP {skip}" if skip is not None else ""
         _say(f"{'ok' if problem is None else 'not ok'} {self.number} - {_clean(title)}{suffix}")
         if problem is not None:
-            diagnose(problem)
+            note(problem)
 
     def run(self, wanted):
         for one in wanted:
@@ -184,7 +184,7 @@ def main(server=True, **settings):
         try:
             runner.server = Server(**settings).start()
         except Exception as error:
-            diagnose(f"{type(error).__name__}: {error}")
+            note(f"{type(error).__name__}: {error}")
             _say("Bail out! the server does not start")
             sys.exit(1)
     runner.run(wanted)
