@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 """The harness itself: XML, templates, SCRAM and homes, without a server."""
+import tempfile
+
 from harness import *
+from lib.database import FLAVOUR, fresh
 from lib.element import StreamParser
 from lib.home import fnv1a, mix
 
@@ -96,6 +99,22 @@ def _():
     same(kind, "SCRAM-SHA-256")
     same(rest.split(":")[0], "4096")
     same(len(keys.split(":")), 2)
+
+
+@test("an end of the connection is not taken for rows of the statement")
+def _():
+    if FLAVOUR != "postgresql":  # only psql is another process
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        database = fresh(directory)
+        try:
+            same(database.run("SELECT 1"), [("1",)])
+            found = database.run("\\echo some\n\\echo words\n\\q\nSELECT 1")
+        except RuntimeError:
+            return
+        finally:
+            database.drop()
+        raise Failure(f"found {found!r}")
 
 
 @test("homes: the published vectors of FNV-1a and of MurmurHash3's finaliser")

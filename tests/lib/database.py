@@ -98,6 +98,8 @@ class Postgresql:
             if line.rstrip("\n") == _MARK:
                 break
             lines.append(line.rstrip("\n"))
+        else:  # psql ends with its connection
+            raise RuntimeError(f"no connection any more for: {statement}\n" + "\n".join(lines))
         problems = [line for line in lines if re.match(r"(psql:.*)?\s*(ERROR|FATAL):", line)]
         if problems:
             raise RuntimeError(f"{problems[0]} in: {statement}")
