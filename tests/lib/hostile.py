@@ -109,6 +109,19 @@ def memory(server):
         return int(file.read().split()[1]) * PAGE
 
 
+def memory_mark(server):
+    """Forgets the most memory there has been; returns what there is now, for memory_grown()."""
+    with open(f"/proc/{server.process.pid}/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+    return memory(server)
+
+
+def memory_grown(server, mark):
+    """The most resident bytes there have been at any moment since the mark, over those at the mark."""
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as file:
+        return int(re.search(r"VmHWM:\s+(\d+) kB", file.read())[1]) * 1024 - mark
+
+
 def descriptors(server):
     """How many are open."""
     return len(os.listdir(f"/proc/{server.process.pid}/fd"))
@@ -157,5 +170,6 @@ def note_times(what, times):
 
 
 __all__ = ["SEED", "bystander_of", "check_footprint", "check_others", "cpu_seconds", "descriptors",
-           "expect_log_lines", "half_close", "hostile", "latencies", "memory", "mib", "note_times",
+           "expect_log_lines", "half_close", "hostile", "latencies", "memory", "memory_grown",
+           "memory_mark", "mib", "note_times",
            "quantile", "random_of"]
