@@ -18,6 +18,7 @@ static void signals_block(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -33,6 +34,8 @@ static void signals_serve(const sigset_t *set)
 
 		if (signal_number == SIGHUP) {
 			server_reload();
+		} else if (signal_number == SIGUSR1) {
+			server_amend();
 		} else if (signal_number == SIGTERM || signal_number == SIGINT) {
 			return;
 		} else if (signal_number < 0 && errno == EAGAIN) {

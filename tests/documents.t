@@ -119,7 +119,7 @@ def missing_in_configuration():
     found = shipped_settings()
     for section, key, kind, default, _ in keys():
         value = found.get((section, key))
-        if kind == "text":
+        if kind in ("text", "word"):
             default = '"%s"' % default
         elif kind == "list":
             default = "{ %s }" % ", ".join(default.split()) if default else "{}"
@@ -201,13 +201,13 @@ def missing_in_guide():
 
 def wrong_copying():
     """Moving to another database copies every table but what each database has of its own: the log of
-    changes, who is there, and messages to be sent."""
+    changes, who is there, messages to be sent, and settings, of which the values are copied."""
     made = set()
     for name in sorted(os.listdir(os.path.join(TOP, "schema"))):
         if name.endswith(".sqlite.sql"):
             made |= set(re.findall(r"(?m)^CREATE TABLE (\w+)", text_of("schema/" + name)))
     own = {"schema_version", "server_transaction", "changes", "change_readers", "sessions",
-           "outbox", "outbox_receivers"}
+           "outbox", "outbox_receivers", "settings", "settings_history"}
     found = re.search(r"for table in ([\w\s\\]+); do", text_of("doc/admin.md"))
     copied = set(found.group(1).replace("\\", " ").split()) if found else set()
     for table in sorted(copied ^ (made - own)):

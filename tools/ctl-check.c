@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "core/config.h"
 #include "net/tls.h"
+#include "loop/worker.h"
 #include "store/database.h"
 #include "tools/ctl.h"
 
@@ -141,6 +142,44 @@ static bool database_is_there(const char *database)
 	       errno != ENOENT;
 }
 
+/* Values of the table settings, which win over the file. */
+static void check_settings(struct checkup *checkup)
+{
+	const struct config *config = checkup->ctl->config;
+	struct arena *arena = checkup->ctl->arena;
+
+	for (size_t i = 0; i < config->setting_count; i++) {
+		const struct config_setting *setting = &config->settings[i];
+
+		if (setting->trouble != NULL)
+			note_failed(checkup, "table settings",
+			    arena_printf(arena, "%s = %s does not count: %s", setting->name,
+				setting->value, setting->trouble));
+		else if (setting->value != NULL)
+			note_good(checkup, "table settings",
+			    arena_printf(arena, "%s = %s wins over %s", setting->name,
+				setting->value,
+				setting->configured == NULL
+				    ? "the default"
+				    : arena_printf(arena, "the file's %s", setting->configured)));
+	}
+}
+
+static void check_tables(struct checkup *checkup, struct store *store)
+{
+	struct worker *worker = worker_new(0);
+	const char *error = NULL;
+
+	worker_enter(worker);
+	store_attach(store);
+	if (ctl_read_tables(checkup->ctl, worker, &error))
+		check_settings(checkup);
+	else
+		note_failed(checkup, "tables", error);
+	store_detach(store);
+	worker_free(&worker);
+}
+
 /* As the user that the server becomes, for it has to reach the database. */
 static void check_database(struct checkup *checkup)
 {
@@ -161,12 +200,15 @@ static void check_database(struct checkup *checkup)
 	}
 	store = store_open(
 	    ctl->top->database, ctl->top->schema, false, &STORE_LIMITS_DEFAULT, ctl->arena, &error);
-	if (store == NULL)
+	if (store == NULL) {
 		note_failed(checkup, "database", error);
-	else
-		note_good(checkup, "database",
-		    arena_printf(ctl->arena, "%s, schema %u is up to date", store_version(store),
-			store_schema(store)));
+		return;
+	}
+	note_good(checkup, "database",
+	    arena_printf(ctl->arena, "%s, schema %u is up to date", store_version(store),
+		store_schema(store)));
+	if (ctl->config != NULL)
+		check_tables(checkup, store);
 	store_close(&store);
 }
 

@@ -2,12 +2,14 @@
  * with the same modules and no listeners, so that what happens is the same. Deleting an account,
  * for one, tells its contacts. */
 #include "admin/command.h"
+#include "admin/config-rows.h"
 #include "admin/privileges.h"
 #include "base/arena.h"
 #include "core/config.h"
 #include "core/home.h"
 #include "core/hooks.h"
 #include "core/loader.h"
+#include "core/module.h"
 #include "tools/ctl.h"
 #include "loop/timer.h"
 #include "loop/worker.h"
@@ -47,6 +49,45 @@ static void command_answered(void *state, json_t *answer)
 	worker_post(worker_current(), &errand->behind, rest_begin);
 }
 
+/* ---- what the database adds to the configuration ---- */
+
+struct search {
+	struct config_tables *tables;
+	const char *error;
+	struct arena *arena;
+	bool is_over;
+};
+
+static void tables_found(void *state, struct config_tables *tables, const char *why)
+{
+	struct search *search = state;
+
+	search->tables = tables;
+	search->error = arena_printf(search->arena, "settings cannot be read: %s", why);
+	search->is_over = true;
+}
+
+bool ctl_read_tables(struct ctl *ctl, struct worker *worker, const char **error_out)
+{
+	struct search search = { .arena = ctl->arena };
+	struct config *config;
+
+	config_rows_read(tables_found, &search);
+	worker_run_until(worker, &search.is_over);
+	*error_out = search.error;
+	if (search.tables == NULL)
+		return false;
+	config = config_amend(ctl->config, server_modules(), search.tables, ctl->arena, error_out);
+	config_tables_free(&search.tables);
+	if (config == NULL)
+		return false;
+	config_unref(&ctl->config);
+	ctl->config = config;
+	return true;
+}
+
+/* ---- the command ---- */
+
 static json_t *command_run_alone(struct ctl *ctl, json_t *request, struct worker *worker)
 {
 	struct errand errand = { 0 };
@@ -64,7 +105,7 @@ json_t *ctl_offline(struct ctl *ctl, json_t *request, const char **error_out)
 	const struct config *config;
 	struct worker *worker;
 	struct store *store;
-	json_t *answer;
+	json_t *answer = NULL;
 
 	if (!ctl_configure(ctl, error_out))
 		return NULL;
@@ -86,9 +127,11 @@ json_t *ctl_offline(struct ctl *ctl, json_t *request, const char **error_out)
 	worker_enter(worker);
 	homes_init(&worker, 1);
 	store_attach(store);
-	answer = command_run_alone(ctl, request, worker);
+	if (ctl_read_tables(ctl, worker, error_out))
+		answer = command_run_alone(ctl, request, worker);
 	store_detach(store);
-	home_stop();
+	if (answer != NULL)
+		home_stop();
 	worker_free(&worker);
 	loader_stop();
 	hooks_free();

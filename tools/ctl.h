@@ -9,6 +9,7 @@
 
 struct arena;
 struct config;
+struct worker;
 
 /* Exit statuses, as godwitctl(1) has them. */
 enum { CTL_GOOD = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_NOT_RUNNING = 3 };
@@ -42,6 +43,10 @@ int ctl_find_server(struct ctl *ctl, const char **error_out);
 /* Runs a command about accounts (stolen) without a server. NULL and the reason if the database does
  * not open. */
 json_t *ctl_offline(struct ctl *ctl, json_t *request, const char **error_out);
+
+/* On this worker, which has a store: the configuration then has what the database adds to it. False and
+ * the reason. */
+bool ctl_read_tables(struct ctl *ctl, struct worker *worker, const char **error_out);
 
 /* One line of standard input, or asked for twice without echo if that is a terminal. NULL and the
  * reason. The caller wipes it. */

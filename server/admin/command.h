@@ -16,6 +16,8 @@
 struct command_host {
 	/* Has the main thread reload the configuration (reload.h); stops the server. */
 	void (*reload)(void);
+	/* Has it put a configuration in force that has what config_rows_take() gives. */
+	void (*amend)(void);
 	void (*stop)(void);
 	/* Adds facts to the answer of "status": ports, database. From worker 0. */
 	void (*describe)(json_t *status);

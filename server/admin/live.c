@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "admin/ban-rows.h"
+#include "admin/config-rows.h"
 #include "admin/live-groups.h"
 #include "admin/outbox.h"
 #include "admin/sweep.h"
@@ -52,8 +53,9 @@ struct removed_contact {
 
 /* Of the first worker: what this reading has brought so far, by bare JID. */
 static struct hash *concerns;
-static struct sweep *live_sweep;
+static struct sweep *live_sweep, *history_sweep;
 static bool has_bans;      /* rows that tell of them */
+static bool has_settings;  /* the same */
 static bool has_passwords; /* there are some in the rows */
 static bool has_outgoing;  /* there are messages in the outbox */
 
@@ -167,6 +169,7 @@ static void change_gather(const struct change *change)
 
 	has_outgoing |= text_equal(change->subject, "outbox");
 	has_bans |= text_equal(change->subject, "bans");
+	has_settings |= text_equal(change->subject, "settings");
 	if (text_equal(change->subject, "sessions")) {
 		concern = concern_get(change->domain, change->username);
 		if (concern != NULL)
@@ -215,11 +218,24 @@ static void concern_arrived(struct mail *mail)
 	arena_free(&concern->arena);
 }
 
+/* Behind the accounts: a row may be for one that has just been made; and behind what is changed in
+ * the configuration. */
+static void outgoing_tell(void)
+{
+	if (!has_outgoing || config_rows_pending())
+		return;
+	has_outgoing = false;
+	outbox_wake();
+}
+
 static void changes_tell(void)
 {
 	struct concern *concern;
 	size_t cursor = 0;
 
+	if (has_settings)
+		config_rows_load();
+	has_settings = false;
 	if (has_bans)
 		ban_rows_load();
 	has_bans = false;
@@ -231,10 +247,13 @@ static void changes_tell(void)
 		hash_remove(concerns, jid_text(concern->jid), strlen(jid_text(concern->jid)));
 		worker_post(home_of(concern->jid), &concern->mail, concern_arrived);
 	}
-	/* Behind those: a row may be for an account that has just been made. */
-	if (has_outgoing)
-		outbox_wake();
-	has_outgoing = false;
+	outgoing_tell();
+}
+
+void live_configured(const struct config_tables *tables)
+{
+	config_rows_in_force(tables);
+	outgoing_tell();
 }
 
 /* ---- from start to stop ---- */
@@ -243,6 +262,10 @@ static void changes_tell(void)
 static const struct statement changes_sweep =
     STATEMENT("DELETE FROM changes WHERE id IN"
 	      " (SELECT id FROM changes WHERE changed_at < $1 ORDER BY changed_at LIMIT $2)");
+
+static const struct statement history_sweep_rows = STATEMENT(
+    "DELETE FROM settings_history WHERE id IN"
+    " (SELECT id FROM settings_history WHERE changed_at < $1 ORDER BY changed_at LIMIT $2)");
 
 static int64_t changes_keep_us(void)
 {
@@ -257,6 +280,7 @@ void live_start(void)
 	passwords_start();
 	changes_follow(&live_events);
 	live_sweep = sweep_new(&changes_sweep, changes_keep_us);
+	history_sweep = sweep_new(&history_sweep_rows, changes_keep_us);
 }
 
 void live_stop(void)
@@ -266,7 +290,9 @@ void live_stop(void)
 
 	changes_ignore();
 	passwords_stop();
+	config_rows_stop();
 	sweep_free(&live_sweep);
+	sweep_free(&history_sweep);
 	live_groups_stop();
 	while (concerns != NULL && (concern = hash_next(concerns, &cursor)) != NULL)
 		arena_free(&concern->arena);

@@ -3,9 +3,13 @@
 #ifndef GODWIT_ADMIN_LIVE_H
 #define GODWIT_ADMIN_LIVE_H
 
+struct config_tables;
+
 /* On the first worker, after its store_attach() and home_start(); until live_stop() there, before
  * its store_detach(). */
 void live_start(void);
 void live_stop(void);
+/* There, when all workers have taken over a configuration that has these tables. */
+void live_configured(const struct config_tables *tables);
 
 #endif

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE /* asprintf() */
 #include "core/config-file.h"
 
-#include <confuse.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,25 +12,11 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/config-file-private.h"
 #include "core/config-outline.h"
 
 /* Names longer than this are not compared for likeness. */
 #define NAME_MAX_BYTES 40
-/* Behind the title of a section that may come again: libconfuse takes titles for unique. */
-#define TITLE_END '\x01'
-
-struct config_file {
-	const char *path;
-	const struct config_kind *kinds;
-	cfg_t *root;
-};
-
-struct config_part {
-	const struct config_file *file;
-	const struct config_kind *kind;
-	cfg_t *cfg;
-};
-
 /* What the callbacks of libconfuse, which have no argument of ours, belong to. The first message is
  * the one that helps. */
 static _Thread_local struct {
@@ -41,7 +26,7 @@ static _Thread_local struct {
 	const char *message;
 } parsing;
 
-static const struct config_kind *kind_find(const struct config_kind *kinds, const char *name)
+const struct config_kind *config_kind_find(const struct config_kind *kinds, const char *name)
 {
 	while (kinds->name != NULL && !text_equal(kinds->name, name))
 		kinds++;
@@ -126,17 +111,36 @@ __attribute__((format(printf, 2, 0))) static void confuse_complains(
 
 /* ---- checks while the line is known ---- */
 
-static int number_check(cfg_t *cfg, cfg_opt_t *option)
+static const struct config_key *key_of(const cfg_t *cfg, const cfg_opt_t *option)
 {
-	const struct config_key *key = kind_find(parsing.kinds, cfg->name)->keys;
-	int64_t number = cfg_opt_getnint(option, cfg_opt_size(option) - 1);
+	const struct config_key *key = config_kind_find(parsing.kinds, cfg->name)->keys;
 
 	while (!text_equal(key->name, option->name))
 		key++;
+	return key;
+}
+
+static int number_check(cfg_t *cfg, cfg_opt_t *option)
+{
+	const struct config_key *key = key_of(cfg, option);
+	int64_t number = cfg_opt_getnint(option, cfg_opt_size(option) - 1);
+
 	if (number >= key->minimum && number <= key->maximum)
 		return 0;
 	cfg_error(cfg, "%s is %" PRId64 ", but must be from %" PRId64 " to %" PRId64 ": %s",
 	    key->name, number, key->minimum, key->maximum, key->help);
+	return -1;
+}
+
+static int word_check(cfg_t *cfg, cfg_opt_t *option)
+{
+	const struct config_key *key = key_of(cfg, option);
+	const char *word = cfg_opt_getnstr(option, cfg_opt_size(option) - 1);
+
+	if (config_key_has_word(key, word))
+		return 0;
+	cfg_error(cfg, "%s is \"%s\", but must be %s", key->name, word,
+	    config_key_words(key, parsing.arena));
 	return -1;
 }
 
@@ -171,10 +175,13 @@ static cfg_opt_t option_of(const struct config_key *key, struct arena *arena)
 		if (*at == ' ')
 			*at = ',';
 	number.validcb = number_check;
+	if (key->type == KEY_WORD)
+		text.validcb = word_check;
 	switch (key->type) {
 	case KEY_BOOL:
 		return truth;
 	case KEY_TEXT:
+	case KEY_WORD:
 		return text;
 	case KEY_LIST:
 		return list;
@@ -270,18 +277,28 @@ static const char *read_cure(int reason)
 	return reason == ENOENT ? "write it, or " : "";
 }
 
-static const char *file_parse(struct config_file *file, bool only_top, struct arena *arena)
+const char *config_file_text(const char *path, struct arena *arena, const char **error_out)
 {
-	size_t length, line;
-	char *text = text_read(file->path, arena, &length);
+	size_t length;
+	char *text = text_read(path, arena, &length);
 
 	if (text == NULL)
-		return arena_printf(arena,
-		    "%s: cannot be read: %s; %sname another with --config FILE", file->path,
-		    strerror(errno), read_cure(errno));
-	if (!utf8_valid(text, length) || strlen(text) != length)
-		return arena_printf(arena, "%s: is not text in UTF-8; save it as that", file->path);
-	line = config_uncomment(text);
+		*error_out =
+		    arena_printf(arena, "%s: cannot be read: %s; %sname another with --config FILE",
+			path, strerror(errno), read_cure(errno));
+	else if (!utf8_valid(text, length) || strlen(text) != length)
+		*error_out = arena_printf(arena, "%s: is not text in UTF-8; save it as that", path);
+	else
+		return text;
+	return NULL;
+}
+
+/* Overwrites what libconfuse does not understand. */
+static const char *file_parse(struct config_file *file, char *text, bool only_top)
+{
+	struct arena *arena = parsing.arena;
+	size_t line = config_uncomment(text);
+
 	if (line > 0)
 		return arena_printf(
 		    arena, "%s:%zu: this comment is never closed; add */", file->path, line);
@@ -291,14 +308,14 @@ static const char *file_parse(struct config_file *file, bool only_top, struct ar
 		    arena, "%s:%zu: this { is never closed; add a }", file->path, line);
 	if (only_top)
 		config_outline(text);
-	if (text_parse(file->root, text, length))
+	if (text_parse(file->root, text, strlen(text)))
 		return NULL;
 	return parsing.message != NULL ? parsing.message
 	                               : arena_printf(arena, "%s: syntax error", file->path);
 }
 
-struct config_file *config_file_open(const char *path, const struct config_kind *kinds,
-    bool only_top, struct arena *arena, const char **error_out)
+struct config_file *config_file_open(const char *path, const char *text,
+    const struct config_kind *kinds, bool only_top, struct arena *arena, const char **error_out)
 {
 	struct config_file *file = mem_alloc_zero(sizeof *file);
 
@@ -310,7 +327,7 @@ struct config_file *config_file_open(const char *path, const struct config_kind 
 	file->kinds = kinds;
 	file->root = cfg_init(options_of_file(kinds, arena), CFGF_NONE);
 	cfg_set_error_function(file->root, confuse_complains);
-	*error_out = file_parse(file, only_top, arena);
+	*error_out = file_parse(file, arena_strdup(arena, text), only_top);
 	if (*error_out != NULL)
 		config_file_free(&file);
 	return file;
@@ -323,95 +340,4 @@ void config_file_free(struct config_file **file)
 	cfg_free((*file)->root);
 	mem_free(*file);
 	*file = NULL;
-}
-
-/* ---- its parts ---- */
-
-struct config_part *config_file_part(
-    const struct config_file *file, const char *kind, size_t index, struct arena *arena)
-{
-	struct config_part *part = arena_alloc_zero(arena, sizeof *part);
-
-	part->file = file;
-	part->kind = kind_find(file->kinds, kind);
-	if (part->kind == file->kinds)
-		part->cfg = file->root;
-	else if (index < cfg_size(file->root, kind))
-		part->cfg = cfg_getnsec(file->root, kind, (unsigned)index);
-	return part->cfg == NULL ? NULL : part;
-}
-
-const char *config_part_title(const struct config_part *part)
-{
-	char *title = part->cfg->title, *end;
-
-	end = title == NULL ? NULL : strchr(title, TITLE_END);
-	if (end != NULL)
-		*end = '\0';
-	return title;
-}
-
-const char *config_part_path(const struct config_part *part)
-{
-	return part->file->path;
-}
-
-/* libconfuse marks what it has only from its defaults. */
-bool config_part_sets(const struct config_part *part, const char *key)
-{
-	const cfg_opt_t *option = cfg_getopt(part->cfg, key);
-
-	return option != NULL && (option->flags & CFGF_RESET) == 0;
-}
-
-static const char *const *list_read(cfg_t *cfg, const char *name, struct arena *arena)
-{
-	unsigned count = cfg_size(cfg, name);
-	const char **items = arena_alloc_zero(arena, (count + 1) * sizeof *items);
-
-	for (unsigned i = 0; i < count; i++)
-		items[i] = arena_strdup(arena, cfg_getnstr(cfg, name, i));
-	return items;
-}
-
-void config_part_read(const struct config_part *part, void *section, struct arena *arena)
-{
-	const struct config_key *key = part->kind->keys;
-	cfg_t *cfg = part->cfg;
-
-	for (; key != NULL && key->type != KEY_END; key++) {
-		void *field = (char *)section + key->offset;
-
-		switch (key->type) {
-		case KEY_SIZE:
-			*(size_t *)field = (size_t)cfg_getint(cfg, key->name);
-			break;
-		case KEY_NUMBER:
-			*(unsigned *)field = (unsigned)cfg_getint(cfg, key->name);
-			break;
-		case KEY_BOOL:
-			*(bool *)field = cfg_getbool(cfg, key->name) == cfg_true;
-			break;
-		case KEY_TEXT:
-			*(const char **)field = arena_strdup(arena, cfg_getstr(cfg, key->name));
-			break;
-		default:
-			*(const char *const **)field = list_read(cfg, key->name, arena);
-		}
-	}
-}
-
-/* The line is where the section ends; the top ends with the file, which helps nobody. */
-const char *config_part_wrong(
-    const struct config_part *part, struct arena *arena, const char *format, ...)
-{
-	const char *text;
-	va_list arguments;
-
-	va_start(arguments, format);
-	text = arena_vprintf(arena, format, arguments);
-	va_end(arguments);
-	if (part->cfg == part->file->root || part->cfg->line <= 0)
-		return arena_printf(arena, "%s: %s", part->file->path, text);
-	return arena_printf(arena, "%s:%d: %s", part->file->path, part->cfg->line, text);
 }

@@ -13,15 +13,23 @@ static const char *const type_names[] = {
 	[KEY_BOOL] = "truth",
 	[KEY_TEXT] = "text",
 	[KEY_LIST] = "list",
+	[KEY_WORD] = "word",
 };
+
+const char *config_key_type(const struct config_key *key)
+{
+	return type_names[key->type];
+}
 
 static void key_print(const char *section, const struct config_key *key)
 {
-	printf("%s\t%s\t%s\t", section, key->name, type_names[key->type]);
+	printf("%s\t%s\t%s\t", section, key->name, config_key_type(key));
 	if (key->type == KEY_BOOL)
 		printf("%s\t\t", key->number != 0 ? "true" : "false");
 	else if (key->type == KEY_TEXT || key->type == KEY_LIST)
 		printf("%s\t\t", key->text);
+	else if (key->type == KEY_WORD)
+		printf("%s\t%s\t", key->text, key->words);
 	else
 		printf("%" PRId64 "\t%" PRId64 "-%" PRId64 "\t", key->number, key->minimum,
 		    key->maximum);

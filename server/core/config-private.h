@@ -6,6 +6,7 @@
 
 struct arena;
 struct config_file;
+struct config_key;
 struct config_kind;
 
 /* Our kinds of sections, then those of the modules (ended by NULL). NULL and the reason if a module
@@ -17,5 +18,21 @@ void config_top_read(const struct config_file *file, struct config *config, stru
 /* The whole; NULL, or what is wrong. */
 const char *config_read(const struct config_file *file, struct config *config,
     const struct module *const *modules, struct arena *arena);
+
+/* config-restart.c: whether a key of that kind of section waits for the next start. */
+bool config_key_needs_restart(const char *kind, const char *key);
+
+/* config-settings.c: puts what the file says for each setting into the configuration, before it is
+ * read. */
+void config_settings_list(const struct config_file *file, const struct config_kind *kinds,
+    struct config *config, struct arena *arena);
+/* Sets in the file what the table has, but for values that have a trouble already; `troubles` has
+ * one for each value, and gets the reason of those that are none of their setting, made in
+ * `scratch`. */
+void config_settings_apply(const struct config_file *file, struct config *config,
+    const struct config_tables *tables, const char **troubles, struct arena *scratch);
+/* Afterwards: what is in force, and what became of the values. */
+void config_settings_finish(const struct config_file *file, struct config *config,
+    const struct config_tables *tables, const char *const *troubles, struct arena *arena);
 
 #endif

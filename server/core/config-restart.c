@@ -1,5 +1,5 @@
 /* config-restart.c - which settings of a reloaded configuration wait for the next start. */
-#include "core/config.h"
+#include "core/config-private.h"
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -24,6 +24,19 @@ static bool listens_equal(const struct config *a, const struct config *b)
 		    !text_equal(a->listens[i].address, b->listens[i].address))
 			return false;
 	return true;
+}
+
+bool config_key_needs_restart(const char *kind, const char *key)
+{
+	static const char *const keys[][2] = { { "root", "database" }, { "root", "schema" },
+		{ "root", "control" }, { "root", "user" }, { "root", "workers" },
+		{ "root", "modules" }, { "root", "module_path" }, { "log", "file" },
+		{ "log", "format" } };
+
+	for (size_t i = 0; i < COUNT_OF(keys); i++)
+		if (text_equal(keys[i][0], kind) && text_equal(keys[i][1], key))
+			return true;
+	return false;
 }
 
 const char *const *config_needs_restart(

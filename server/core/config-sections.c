@@ -58,9 +58,10 @@ static const struct config_key top_keys[] = {
 	CONFIG_END
 };
 
-static const struct config_key log_keys[] = { CONFIG_TEXT(struct log_section, level, "info",
-						  "debug, info, warning or error."),
-	CONFIG_TEXT(struct log_section, format, "text", "text or json."),
+static const struct config_key log_keys[] = { CONFIG_WORD(struct log_section, level, "info",
+						  "debug info warning error",
+						  "The least that is worth a line."),
+	CONFIG_WORD(struct log_section, format, "text", "text json", "What a line looks like."),
 	CONFIG_TEXT(struct log_section, file, "", "File to append to; empty: standard error."),
 	CONFIG_END };
 
@@ -83,13 +84,13 @@ static const struct config_key domain_keys[] = { CONFIG_TEXT(struct domain_secti
 #define LIMIT_BYTES(member, default_, minimum_, help_) \
 	{ \
 		KEY_SIZE, #member, offsetof(struct limits, member), default_, minimum_, INT32_MAX, \
-		    NULL, help_ \
+		    NULL, help_, NULL \
 	}
 
 static const struct config_key limits_keys[] = {
 	LIMIT_BYTES(stanza_bytes, 262144, 10000,
 	    "Largest stanza after login (RFC 6120 section 13.12: at least 10000)."),
-	LIMIT_BYTES(stanza_bytes_before_login, 16384, 4096, "The same before login."),
+	LIMIT_BYTES(stanza_bytes_before_login, 16384, 4096, "Largest stanza before login."),
 	LIMIT_BYTES(xml_depth, 64, 8, "Deepest nesting of elements in a stanza."),
 	LIMIT_BYTES(xml_attributes, 64, 8, "Most attributes of an element."),
 	LIMIT_BYTES(xml_elements, 8192, 16, "Most elements in a stanza."),
@@ -102,23 +103,28 @@ static const struct config_key limits_keys[] = {
 	LIMIT(bind_failures, 10, 1, 100, "Refused resources before a connection is closed."),
 	LIMIT(connections_per_address, 1000, 1, 1000000,
 	    "Connections of one IPv4 address or IPv6 /64."),
-	LIMIT(pending_per_address, 50, 1, 1000000, "Of these, not logged in yet."),
+	LIMIT(pending_per_address, 50, 1, 1000000,
+	    "Connections of one address that are not logged in yet."),
 	LIMIT(pending, 10000, 1, 10000000, "Connections not logged in yet, in all."),
 	LIMIT(connections, 0, 0, 100000000, "Connections in all; 0: what descriptors allow."),
 	LIMIT(sessions_per_account, 20, 1, 10000, "Clients of one account at a time."),
 	LIMIT_BYTES(bytes_per_second, 65536, 0, "What a client may send, on average; 0: no bound."),
-	LIMIT_BYTES(burst_bytes, 262144, 16384, "What it may send at once."),
+	LIMIT_BYTES(burst_bytes, 262144, 16384, "What a client may send at once."),
 	LIMIT_BYTES(output_soft_bytes, 1048576, 65536,
 	    "Unread output after which a client is not listened to."),
-	LIMIT_BYTES(output_hard_bytes, 4194304, 65536, "Unread output after which it is cut off."),
+	LIMIT_BYTES(
+	    output_hard_bytes, 4194304, 65536, "Unread output after which a client is cut off."),
 	LIMIT_BYTES(unwritten_stanzas, 5000, 100,
 	    "Unread messages after which a client without XEP-0198 is cut off."),
 	LIMIT_BYTES(
 	    unacked_stanzas, 1000, 10, "Stanzas a client may leave unacknowledged (XEP-0198)."),
-	LIMIT_BYTES(unacked_bytes, 4194304, 65536, "Their bytes."),
-	LIMIT(unacked_seconds, 1, 1, 60, "After which an unacknowledged message is stored."),
+	LIMIT_BYTES(unacked_bytes, 4194304, 65536,
+	    "Bytes of the stanzas a client may leave unacknowledged."),
+	LIMIT(
+	    unacked_seconds, 1, 1, 60, "Seconds after which an unacknowledged message is stored."),
 	LIMIT(roster_items, 1000, 1, 1000000, "Contacts of an account."),
-	LIMIT_BYTES(roster_bytes, 1048576, 4096, "Bytes of their addresses, names and groups."),
+	LIMIT_BYTES(roster_bytes, 1048576, 4096,
+	    "Bytes of the addresses, names and groups of an account's contacts."),
 	LIMIT(subscription_requests, 1000, 1, 1000000, "Unanswered requests kept for an account."),
 	LIMIT(directed_presences, 1000, 1, 1000000, "Strangers a session may show itself to."),
 	LIMIT(accounts_cached, 1000, 0, 10000000, "Accounts nobody uses kept in memory, a worker."),
@@ -325,23 +331,15 @@ static const char *listens_read(
 	return NULL;
 }
 
-static const char *log_read(
-    const struct config_file *file, struct config *config, struct arena *arena)
+static void log_read(const struct config_file *file, struct config *config, struct arena *arena)
 {
-	const struct config_part *part = config_file_part(file, "log", 0, arena);
 	struct log_section section;
 
-	config_part_read(part, &section, arena);
-	if (!log_level_parse(section.level, &config->log_level))
-		return config_part_wrong(part, arena,
-		    "log level \"%s\" must be debug, info, warning or error", section.level);
-	if (!text_equal(section.format, "text") && !text_equal(section.format, "json"))
-		return config_part_wrong(
-		    part, arena, "log format \"%s\" must be text or json", section.format);
+	config_part_read(config_file_part(file, "log", 0, arena), &section, arena);
+	log_level_parse(section.level, &config->log_level);
 	config->log_format = text_equal(section.format, "json") ? LOG_JSON : LOG_TEXT;
 	config->log_file =
 	    *section.file == '\0' ? NULL : path_resolve(config->path, section.file, arena);
-	return NULL;
 }
 
 static const char *limits_read(
@@ -434,8 +432,8 @@ const char *config_read(const struct config_file *file, struct config *config,
 	const char *wrong;
 
 	config_top_read(file, config, arena);
-	if ((wrong = log_read(file, config, arena)) != NULL ||
-	    (wrong = domains_read(file, config, arena)) != NULL ||
+	log_read(file, config, arena);
+	if ((wrong = domains_read(file, config, arena)) != NULL ||
 	    (wrong = listens_read(file, config, arena)) != NULL ||
 	    (wrong = limits_read(file, config, arena)) != NULL ||
 	    (wrong = dns_read(file, config, arena)) != NULL)

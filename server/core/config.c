@@ -3,6 +3,7 @@
 #include "core/config.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -17,8 +18,23 @@ struct config_owner {
 	struct config config; /* first: what others hold a pointer to */
 	atomic_uint references;
 	struct arena *arena;
+	const char *text; /* of the file */
 	struct tls_set *tls;
 };
+
+/* What one is to be made of. */
+struct recipe {
+	const char *path, *text;
+	const struct module *const *modules;
+	const struct config_tables *tables; /* NULL: none */
+	const char **troubles;              /* of each value there: why it is left out */
+	struct arena *arena;                /* of what is made on the way */
+};
+
+static struct config_owner *owner_of(const struct config *config)
+{
+	return (struct config_owner *)(uintptr_t)config;
+}
 
 /* ---- loading ---- */
 
@@ -26,8 +42,11 @@ const struct config *config_top(const char *path, struct arena *arena, const cha
 {
 	static const struct module *const none[] = { NULL };
 	struct config *config = arena_alloc_zero(arena, sizeof *config);
+	const char *text = config_file_text(path, arena, error_out);
 	struct config_file *file =
-	    config_file_open(path, config_kinds(none, arena, error_out), true, arena, error_out);
+	    text == NULL ? NULL
+			 : config_file_open(path, text, config_kinds(none, arena, error_out), true,
+			       arena, error_out);
 
 	if (file == NULL)
 		return NULL;
@@ -49,31 +68,126 @@ bool config_modules(const char *path, struct arena *arena, const char *const **n
 	return true;
 }
 
-/* Reads the file, without certificates. */
-static struct config_owner *owner_load(const char *path, const struct module *const *modules,
-    struct arena *arena, const char **error_out)
+/* ---- from the file and the tables ---- */
+
+static const char *owner_read(struct config_owner *owner, const struct config_file *file,
+    const struct config_kind *kinds, const struct recipe *recipe)
 {
-	const struct config_kind *kinds = config_kinds(modules, arena, error_out);
-	struct config_file *file =
-	    kinds == NULL ? NULL : config_file_open(path, kinds, false, arena, error_out);
+	struct config *config = &owner->config;
+	const char *wrong;
+
+	config->path = arena_strdup(owner->arena, recipe->path);
+	owner->text = arena_strdup(owner->arena, recipe->text);
+	config_settings_list(file, kinds, config, owner->arena);
+	config_settings_apply(file, config, recipe->tables, recipe->troubles, recipe->arena);
+	wrong = config_read(file, config, recipe->modules, owner->arena);
+	if (wrong == NULL)
+		config_settings_finish(
+		    file, config, recipe->tables, recipe->troubles, owner->arena);
+	return wrong;
+}
+
+/* Without certificates, and without the values that have a trouble. */
+static struct config_owner *owner_try(const struct recipe *recipe, const char **error_out)
+{
+	const struct config_kind *kinds = config_kinds(recipe->modules, recipe->arena, error_out);
+	struct config_file *file = kinds == NULL ? NULL
+	                                         : config_file_open(recipe->path, recipe->text,
+						       kinds, false, recipe->arena, error_out);
 	struct config_owner *owner;
 	struct config *config;
 
 	if (file == NULL)
 		return NULL;
 	owner = mem_alloc_zero(sizeof *owner);
-	config = &owner->config;
 	owner->arena = arena_new(0);
 	atomic_init(&owner->references, 1);
-	config->path = arena_strdup(owner->arena, path);
-	*error_out = config_read(file, config, modules, owner->arena);
+	*error_out = owner_read(owner, file, kinds, recipe);
 	config_file_free(&file);
 	if (*error_out == NULL)
 		return owner;
-	*error_out = arena_strdup(arena, *error_out);
+	*error_out = arena_strdup(recipe->arena, *error_out);
+	config = &owner->config;
 	config_unref(&config);
 	return NULL;
 }
+
+/* The place in the file is not where the value stands. */
+static const char *trouble_of(const struct recipe *recipe, const char *error)
+{
+	size_t length = strlen(recipe->path);
+	const char *text;
+
+	if (strncmp(error, recipe->path, length) != 0 || error[length] != ':')
+		return error;
+	text = strstr(error + length, ": ");
+	return text == NULL ? error : text + 2;
+}
+
+/* Lets the value in if the configuration is good with it. */
+static bool value_admit(const struct recipe *recipe, size_t index)
+{
+	const char *error;
+	struct config_owner *owner;
+	struct config *config;
+
+	recipe->troubles[index] = NULL;
+	owner = owner_try(recipe, &error);
+	if (owner == NULL) {
+		recipe->troubles[index] = trouble_of(recipe, error);
+		return false;
+	}
+	config = &owner->config;
+	config_unref(&config);
+	return recipe->troubles[index] == NULL;
+}
+
+/* The values do not fit together: finds as many as do, one after the other, as long as there is one
+ * more. */
+static void values_choose(const struct recipe *recipe)
+{
+	size_t count = recipe->tables->value_count;
+	bool admitted = true;
+
+	for (size_t i = 0; i < count; i++)
+		recipe->troubles[i] = "";
+	while (admitted) {
+		admitted = false;
+		for (size_t i = 0; i < count; i++)
+			if (recipe->troubles[i] != NULL)
+				admitted |= value_admit(recipe, i);
+	}
+}
+
+static struct config_owner *owner_make(struct recipe *recipe, const char **error_out)
+{
+	size_t count = recipe->tables == NULL ? 0 : recipe->tables->value_count;
+	struct config_owner *owner;
+
+	recipe->troubles = arena_alloc_zero(recipe->arena, (count + 1) * sizeof *recipe->troubles);
+	owner = owner_try(recipe, error_out);
+	if (owner != NULL || count == 0)
+		return owner;
+	values_choose(recipe);
+	return owner_try(recipe, error_out);
+}
+
+/* Reads the file. */
+static struct config_owner *owner_load(const char *path, const struct module *const *modules,
+    const struct config_tables *tables, struct arena *arena, const char **error_out)
+{
+	struct recipe recipe = {
+		.path = path,
+		.text = config_file_text(path, arena, error_out),
+		.modules = modules,
+		.tables = tables,
+		.arena = arena,
+	};
+
+	return recipe.text == NULL ? NULL : owner_make(&recipe, error_out);
+}
+
+/* ---- with certificates ---- */
 
 /* What the domains say of certificates, as the TLS sets want it. */
 static const struct tls_certificate *certificates_of(
@@ -92,7 +206,7 @@ static const struct tls_certificate *certificates_of(
 struct config *config_load(const char *path, const struct module *const *modules, bool certificates,
     struct arena *arena, const char **error_out)
 {
-	struct config_owner *owner = owner_load(path, modules, arena, error_out);
+	struct config_owner *owner = owner_load(path, modules, NULL, arena, error_out);
 	struct config *config = owner == NULL ? NULL : &owner->config;
 
 	if (owner == NULL || !certificates)
@@ -106,9 +220,10 @@ struct config *config_load(const char *path, const struct module *const *modules
 }
 
 struct config *config_reload(const struct config *old, const struct module *const *modules,
-    config_warning *warn, void *state, struct arena *arena, const char **error_out)
+    const struct config_tables *tables, config_warning *warn, void *state, struct arena *arena,
+    const char **error_out)
 {
-	struct config_owner *owner = owner_load(old->path, modules, arena, error_out);
+	struct config_owner *owner = owner_load(old->path, modules, tables, arena, error_out);
 	struct config *config = owner == NULL ? NULL : &owner->config;
 
 	if (owner == NULL)
@@ -121,9 +236,39 @@ struct config *config_reload(const struct config *old, const struct module *cons
 	return config;
 }
 
+struct config *config_amend(const struct config *old, const struct module *const *modules,
+    const struct config_tables *tables, struct arena *arena, const char **error_out)
+{
+	struct recipe recipe = {
+		.path = old->path,
+		.text = owner_of(old)->text,
+		.modules = modules,
+		.tables = tables,
+		.arena = arena,
+	};
+	struct config_owner *owner = owner_make(&recipe, error_out);
+
+	if (owner == NULL)
+		return NULL;
+	if (old->tls != NULL)
+		owner->tls = tls_set_ref(old->tls);
+	owner->config.tls = owner->tls;
+	return &owner->config;
+}
+
+void config_tables_free(struct config_tables **tables)
+{
+	struct arena *arena = *tables == NULL ? NULL : (*tables)->arena;
+
+	*tables = NULL;
+	arena_free(&arena);
+}
+
+/* ---- shared ---- */
+
 struct config *config_ref(const struct config *config)
 {
-	struct config_owner *owner = (struct config_owner *)(uintptr_t)config;
+	struct config_owner *owner = owner_of(config);
 
 	atomic_fetch_add_explicit(&owner->references, 1, memory_order_relaxed);
 	return &owner->config;
@@ -131,7 +276,7 @@ struct config *config_ref(const struct config *config)
 
 void config_unref(struct config **config)
 {
-	struct config_owner *owner = (struct config_owner *)(void *)*config;
+	struct config_owner *owner = owner_of(*config);
 
 	*config = NULL;
 	if (owner == NULL ||

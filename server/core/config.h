@@ -12,6 +12,7 @@
 #include "xml/parser.h"
 
 struct arena;
+struct config_key;
 struct jid;
 struct module;
 struct tls_set;
@@ -53,6 +54,17 @@ struct limits {
 	unsigned waiting_stanzas;       /* for one account that is being loaded */
 };
 
+/* What may change while the server runs: a key of a section that is there once. */
+struct config_setting {
+	const char *name; /* "limits.stanza_bytes"; of the top of the file: "changes_days" */
+	const char *kind;
+	const struct config_key *key;
+	const char *configured; /* what the file says; NULL: nothing, so the default counts */
+	const char *value;      /* what the table says; NULL: nothing */
+	const char *trouble;    /* why that is not in force; NULL: it is */
+	const char *in_force;
+};
+
 struct config {
 	const char *path;
 	const char *database;
@@ -76,11 +88,27 @@ struct config {
 	size_t listen_count;
 	struct limits limits;
 	struct resolver_config dns;
+	struct config_setting *settings;
+	size_t setting_count;
 	/* Set by config_load(): the sections of the modules, by module index; certificates loaded.
 	 */
 	const void *const *module_sections;
 	struct tls_set *tls;
 };
+
+/* What the database has beyond the file, as it was read (admin/config-rows.h). */
+struct config_value {
+	const char *name, *text;
+};
+struct config_tables {
+	struct arena *arena; /* all of this lives in it */
+	struct config_value
+	    *values; /* of table settings, the one that was changed last at the end */
+	size_t value_count;
+	unsigned number; /* of the reading */
+};
+/* Accepts a pointer to NULL, leaves NULL. */
+void config_tables_free(struct config_tables **tables);
 
 /* What --check and the server are told that is not an error: "certificate of example.org expires in
  * 3 days". Called for each. */
@@ -99,9 +127,14 @@ bool config_modules(const char *path, struct arena *arena, const char *const **n
 struct config *config_load(const char *path, const struct module *const *modules, bool certificates,
     struct arena *arena, const char **error_out);
 /* Reads the file of `old` again, with certificates. A domain of `old` whose new certificate or key
- * cannot be used keeps what is loaded for it, and `warn` is told. */
+ * cannot be used keeps what is loaded for it, and `warn` is told. The values of the tables (NULL:
+ * none) win over the file; if some do not fit together, those that were changed first count. */
 struct config *config_reload(const struct config *old, const struct module *const *modules,
-    config_warning *warn, void *state, struct arena *arena, const char **error_out);
+    const struct config_tables *tables, config_warning *warn, void *state, struct arena *arena,
+    const char **error_out);
+/* The file as `old` has read it, with what the tables have now; certificates are those of `old`. */
+struct config *config_amend(const struct config *old, const struct module *const *modules,
+    const struct config_tables *tables, struct arena *arena, const char **error_out);
 /* What is no error but should not stay: certificates that expire soon or name other domains, keys
  * that others can read. */
 void config_warn(const struct config *config, config_warning *warn, void *state);
@@ -109,6 +142,11 @@ void config_warn(const struct config *config, config_warning *warn, void *state)
  * and the reason. */
 bool config_print_keys(
     const struct module *const *modules, struct arena *arena, const char **error_out);
+/* "number", "truth", "text", "list" or "word". */
+const char *config_key_type(const struct config_key *key);
+/* "seconds", "bytes" ...; NULL: a mere number, or none. */
+const char *config_setting_unit(const struct config_setting *setting);
+const char *config_setting_default(const struct config_setting *setting, struct arena *arena);
 struct config *config_ref(const struct config *config);
 void config_unref(struct config **config);
 /* The served domain of that name, or NULL. */

@@ -12,16 +12,29 @@ struct rendezvous {
 	size_t missing;
 };
 
-static void order_deliver(struct mail *mail)
+struct order *order_hold(struct order *order)
 {
-	struct order *order = CONTAINER_OF(mail, struct order, mail);
+	order->is_held = true;
+	return order;
+}
+
+void order_release(struct order *order)
+{
 	struct rendezvous *rendezvous = order->rendezvous;
 
-	order->run(order);
 	pthread_mutex_lock(&rendezvous->mutex);
 	rendezvous->missing--;
 	pthread_cond_signal(&rendezvous->changed);
 	pthread_mutex_unlock(&rendezvous->mutex);
+}
+
+static void order_deliver(struct mail *mail)
+{
+	struct order *order = CONTAINER_OF(mail, struct order, mail);
+
+	order->run(order);
+	if (!order->is_held)
+		order_release(order);
 }
 
 static void rendezvous_wait(struct rendezvous *rendezvous)

@@ -14,6 +14,11 @@ static void host_reload(void)
 	kill(getpid(), SIGHUP);
 }
 
+static void host_amend(void)
+{
+	kill(getpid(), SIGUSR1);
+}
+
 static void host_stop(void)
 {
 	kill(getpid(), SIGTERM);
@@ -43,6 +48,7 @@ static void host_describe(json_t *status)
 
 const struct command_host command_host_of_server = {
 	.reload = host_reload,
+	.amend = host_amend,
 	.stop = host_stop,
 	.describe = host_describe,
 	.connections = c2s_count,

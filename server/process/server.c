@@ -170,6 +170,11 @@ bool server_start(void)
 		return start_failed("a module refused to start; its reason stands above");
 	commands_start(&command_host_of_server);
 	workers_start();
+	if (!server_read_tables(&error)) {
+		workers_stop();
+		return start_failed(error);
+	}
+	workers_listen();
 	if (server.control_error != NULL) {
 		workers_stop();
 		return start_failed(server.control_error);
@@ -216,6 +221,7 @@ void server_free(void)
 	hooks_free();
 	config_unref(&server.config);
 	config_unref(&server.started);
+	config_tables_free(&server.tables);
 	log_stop();
 	arena_free(&server.arena);
 	crypto_finish();

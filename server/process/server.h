@@ -14,6 +14,9 @@ bool server_prepare(const char **error_out);
 bool server_start(void);
 /* Another configuration, if it is good, while everybody stays. */
 void server_reload(void);
+/* The same with what the tables of the database say now, and the file as it was read before: what a
+ * worker asks for by SIGUSR1. */
+void server_amend(void);
 /* To be called about as often: tells the watchdog of systemd, if there is one, that every worker
  * answers, and waits for them; gives back memory that is not needed any more. */
 unsigned server_watch_ms(void);

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include "admin/ban-rows.h"
+#include "admin/config-rows.h"
 #include "admin/control.h"
 #include "admin/live.h"
 #include "admin/outbox.h"
 #include "admin/session-rows.h"
+#include "base/arena.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "c2s/c2s.h"
@@ -100,7 +102,55 @@ void workers_start(void)
 	for (size_t i = 0; i < count; i++)
 		worker_start(server.workers[i], NULL, worker_ended, NULL);
 	orders_run(order_start, server.config);
+}
+
+void workers_listen(void)
+{
 	orders_run(order_listen, server.config);
+}
+
+/* ---- what the database adds to the configuration ---- */
+
+static struct {
+	struct config_tables *tables;
+	const char *error;
+} found;
+
+static void tables_found(void *state, struct config_tables *tables, const char *why)
+{
+	found.tables = tables;
+	if (tables == NULL)
+		found.error = arena_printf(server.arena, "settings cannot be read: %s", why);
+	order_release(state);
+}
+
+static void order_read_tables(struct order *order)
+{
+	if (worker_index(worker_current()) == 0)
+		config_rows_read(tables_found, order_hold(order));
+}
+
+struct config_tables *workers_read_tables(const char **error_out)
+{
+	orders_run(order_read_tables, NULL);
+	*error_out = found.error;
+	return found.tables;
+}
+
+static void rows_written(void *state)
+{
+	order_release(state);
+}
+
+static void order_await_rows(struct order *order)
+{
+	if (worker_index(worker_current()) == 0)
+		config_rows_await(rows_written, order_hold(order));
+}
+
+void workers_await_rows(void)
+{
+	orders_run(order_await_rows, NULL);
 }
 
 /* ---- while they run ---- */
@@ -117,9 +167,17 @@ static void order_configure(struct order *order)
 	c2s_configure();
 }
 
+static void order_in_force(struct order *order)
+{
+	(void)order;
+	if (worker_index(worker_current()) == 0)
+		live_configured(server.tables);
+}
+
 void workers_configure(struct config *config)
 {
 	orders_run(order_configure, config);
+	orders_run(order_in_force, NULL);
 }
 
 static void order_count(struct order *order)

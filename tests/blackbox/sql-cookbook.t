@@ -225,6 +225,36 @@ class Day:
         if can_login(self.alice):
             raise Failure("alice can log in")
 
+    def settings_shown(self):
+        found = {row[0]: row[1:4] for row in self.rows}
+        if found["limits.sessions_per_account"] != (None, "20", "20") or len(found) < 30:
+            raise Failure(f"the settings: {self.rows}")
+
+    def one_client(self):
+        """alice has one session, and the phone is the second: is there room for a third?"""
+        phone = self.alice.login("phone")
+        try:
+            return self.can_login(self.alice)
+        finally:
+            phone.end()
+
+    def two_clients(self):
+        self.until(lambda: not self.one_client(), "two clients at most")
+
+    def many_clients(self):
+        self.until(self.one_client, "more than two clients")
+
+    def values_shown(self):
+        if self.rows:
+            raise Failure(f"values: {self.rows}")
+        self.server.sql("UPDATE settings SET value = '2' WHERE name = 'limits.sessions_per_account'")
+        self.until(lambda: self.again() == [("limits.sessions_per_account", "2", None, "2", None)],
+                   "the value")
+
+    def history_shown(self):
+        if [row[2:] for row in self.rows] != [(None, "2"), ("2", None), (None, "2")]:
+            raise Failure(f"the history: {self.rows}")
+
     def log_shown(self):
         if not self.rows or "SCRAM" in str(self.rows) or "secret" in str(self.rows):
             raise Failure(f"the log: {self.rows}")
@@ -264,6 +294,13 @@ class Day:
         "SELECT client": clients_shown,
         "DELETE FROM sessions WHERE domain": session_ended,
         "DELETE FROM sessions WHERE address": nobody_ended,
+        "SELECT name, value, in_force": settings_shown,
+        "UPDATE settings SET value = '2'": two_clients,
+        "UPDATE settings SET value = previous_value": many_clients,
+        "UPDATE settings SET value = NULL": many_clients,
+        "SELECT name, value, configured": values_shown,
+        "SELECT changed_at, name, old_value": history_shown,
+        "UPDATE settings SET value = (SELECT": many_clients,
         "INSERT INTO outbox (sender, recipient, body": parcel_told,
         "INSERT INTO outbox (sender, recipient, type": lunch_asked,
         "INSERT INTO outbox (sender, recipient, stanza": order_told,

@@ -135,8 +135,10 @@ static void what_is_wrong_is_named_with_line_and_cure(void **state)
 		    ":2: port is 65536, but must be from 0 to 65535: Port; c2s-tls: 5223 if none "
 		    "is given; 0: any free one." },
 		{ "log { level = loud }",
-		    ":1: log level \"loud\" must be debug, info, warning or error" },
-		{ "log {\n\nformat = xml\n}", ":4: log format \"xml\" must be text or json" },
+		    ":1: level is \"loud\", but must be debug, info, warning or error" },
+		{ "log { level = \"debug info\" }",
+		    ":1: level is \"debug info\", but must be debug, info, warning or error" },
+		{ "log {\n\nformat = xml\n}", ":3: format is \"xml\", but must be text or json" },
 		{ DOMAIN "limits { output_soft_bytes = 70000 output_hard_bytes = 69999 }",
 		    ":2: output_hard_bytes is less than output_soft_bytes; raise it" },
 		{ "\nlimits {\n", ":2: this { is never closed; add a }" },
