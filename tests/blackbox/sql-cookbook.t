@@ -234,21 +234,21 @@ class Day:
         """alice has one session, and the phone is the second: is there room for a third?"""
         phone = self.alice.login("phone")
         try:
-            return self.can_login(self.alice)
+            return can_login(self.alice)
         finally:
             phone.end()
 
     def two_clients(self):
-        self.until(lambda: not self.one_client(), "two clients at most")
+        wait_until(lambda: not self.one_client(), "two clients at most")
 
     def many_clients(self):
-        self.until(self.one_client, "more than two clients")
+        wait_until(self.one_client, "more than two clients")
 
     def values_shown(self):
         if self.rows:
             raise Failure(f"values: {self.rows}")
         self.server.sql("UPDATE settings SET value = '2' WHERE name = 'limits.sessions_per_account'")
-        self.until(lambda: self.again() == [("limits.sessions_per_account", "2", None, "2", None)],
+        wait_until(lambda: self.again() == [("limits.sessions_per_account", "2", None, "2", None)],
                    "the value")
 
     def history_shown(self):
