@@ -101,13 +101,17 @@ static bool is_own(const struct account *account, const struct jid *jid)
 	       (domain != NULL && strcmp(jid_text(jid), domain + 1) == 0);
 }
 
-static bool is_blocked(const struct account *account, const struct jid *jid)
+static bool is_blocked_by(
+    const struct account *account, const struct name_set *list, const struct jid *jid)
 {
-	const struct name_set *list = block_list(account);
-
 	if (list == NULL || list->count == 0 || jid == NULL || is_own(account, jid))
 		return false;
 	return list_matches(list, jid);
+}
+
+static bool is_blocked(const struct account *account, const struct jid *jid)
+{
+	return is_blocked_by(account, block_list(account), jid);
 }
 
 /* ---- section 3.3: what a block does ---- */
@@ -182,7 +186,13 @@ static struct change *change_new(struct task *task)
 	return change;
 }
 
-static void change_push(struct account *account, const struct change *change)
+static void push_add(struct arena *arena, struct element *push, const char *jid)
+{
+	element_set(arena, element_add_new(arena, push, NULL, "item"), "jid", jid);
+}
+
+static void push_send(
+    struct arena *arena, const struct account *account, const struct element *payload)
 {
 	struct session *session = account_first_session(account);
 	struct stanza *push;
@@ -191,8 +201,8 @@ static void change_push(struct account *account, const struct change *change)
 		if (!session_has_flag(session, listens))
 			continue;
 		push = stanza_new(IQ_TYPE_SET, NULL, session_jid(session),
-		    arena_printf(task_arena(change->task), "block-%" PRIx64, time_now_us()));
-		element_add(stanza_element(push), element_copy(stanza_arena(push), change->push));
+		    arena_printf(arena, "block-%" PRIx64, time_now_us()));
+		element_add(stanza_element(push), element_copy(stanza_arena(push), payload));
 		session_send(session, push, NULL);
 		stanza_unref(&push);
 	}
@@ -206,15 +216,14 @@ static void change_advance(struct change *change, const struct jid *jid, enum rc
 	struct arena *arena = task_arena(change->task);
 
 	if (rc == RC_OK)
-		element_set(arena, element_add_new(arena, change->push, NULL, "item"), "jid",
-		    jid_text(jid));
+		push_add(arena, change->push, jid_text(jid));
 	else
 		change->rc = rc;
 	change->left--;
 	if (change->left > 0)
 		return;
 	if (element_child(change->push, NULL, NULL) != NULL)
-		change_push(account, change);
+		push_send(arena, account, change->push);
 	task_finish(change->task, change->rc, NULL);
 }
 
@@ -276,15 +285,21 @@ static enum verdict blocklist_get(struct task *task)
 	return task_reply(task, answer);
 }
 
-/* Whoever is blocked is told that the account is gone, while it may still be told. */
+/* Whoever is blocked is told that the account is gone. */
+static void blocked(struct account *account, const struct jid *jid)
+{
+	if (!jid_equal_bare(account_jid(account), jid))
+		account_hide_from(account, jid);
+}
+
 static bool block_make(struct account *account, const struct jid *jid)
 {
 	const struct name_set *list = block_list(account);
 
 	if (list != NULL && list_has(list, span_of(jid_text(jid))))
 		return false;
-	if (!is_blocked(account, jid) && !jid_equal_bare(account_jid(account), jid))
-		account_hide_from(account, jid);
+	if (!is_blocked(account, jid))
+		blocked(account, jid);
 	name_set_add(block_list_need(account), jid_text(jid));
 	return true;
 }
@@ -400,7 +415,7 @@ static void unblock_all_saved(const struct store_result *result, void *state)
 	if (list != NULL)
 		list_free(list);
 	if (rc == RC_OK)
-		change_push(account, change);
+		push_send(arena, account, change->push);
 	task_finish(change->task, rc, NULL);
 }
 
@@ -413,6 +428,35 @@ static enum verdict blocking_set(struct task *task)
 	if (element_is(task_payload(task), NS_BLOCKING, "unblock"))
 		return unblock(task);
 	return task_fail(task, RC_BAD_REQUEST);
+}
+
+/* ---- changes that were made with SQL ---- */
+
+/* What stands in one list and not in the other has its effect, and clients are told. */
+static void lists_tell(struct account *account, const char *command, const struct name_set *list,
+    const struct name_set *other, void (*tell)(struct account *account, const struct jid *jid))
+{
+	struct arena *arena = arena_new(0);
+	struct element *push = element_new_lent(arena, NS_BLOCKING, command);
+
+	for (size_t i = 0; list != NULL && i < list->count; i++) {
+		const struct jid *jid = jid_parse(arena, list->names[i]);
+
+		if (jid == NULL || (other != NULL && list_has(other, span_of(list->names[i]))))
+			continue;
+		if (!is_blocked_by(account, other, jid))
+			tell(account, jid);
+		push_add(arena, push, list->names[i]);
+	}
+	if (element_child(push, NULL, NULL) != NULL)
+		push_send(arena, account, push);
+	arena_free(&arena);
+}
+
+static void list_reloaded(struct account *account, const void *before)
+{
+	lists_tell(account, "block", block_list(account), before, blocked);
+	lists_tell(account, "unblock", before, block_list(account), unblocked);
 }
 
 static bool blocking_start(void)
@@ -436,5 +480,5 @@ static const struct hook blocking_hooks[] = {
 GODWIT_MODULE(blocking, .feature = NS_BLOCKING, .account_feature = NS_BLOCKING,
     .hooks = blocking_hooks, .config = blocking_keys,
     .config_bytes = sizeof(struct blocking_config), .account_load = &blocking_load,
-    .account_loaded = list_loaded, .account_free = list_free, .hides_presence = is_blocked,
-    .start = blocking_start);
+    .account_loaded = list_loaded, .account_reloaded = list_reloaded, .account_free = list_free,
+    .hides_presence = is_blocked, .start = blocking_start);

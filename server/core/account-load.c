@@ -189,20 +189,27 @@ static bool account_takes_rows(const struct account *account)
 	       !(account->is_overtaken && account_can_go_on(account));
 }
 
+static void module_take(
+    const struct module *module, struct account *account, const struct store_result *rows)
+{
+	void *old = account->states[module->index];
+
+	account->states[module->index] = NULL;
+	module->account_loaded(account, rows);
+	if (module->account_reloaded != NULL && account_can_go_on(account))
+		module->account_reloaded(account, old);
+	if (old != NULL && module->account_free != NULL)
+		module->account_free(old);
+}
+
 static void module_loaded(const struct store_result *result, void *state)
 {
 	struct load *load = state;
 	struct account *account = load->account;
 	enum rc rc = store_rc(result);
 
-	if (rc == RC_OK && account_takes_rows(account)) {
-		void *old = account->states[load->module->index];
-
-		account->states[load->module->index] = NULL;
-		load->module->account_loaded(account, result);
-		if (old != NULL && load->module->account_free != NULL)
-			load->module->account_free(old);
-	}
+	if (rc == RC_OK && account_takes_rows(account))
+		module_take(load->module, account, result);
 	mem_free(load);
 	account_load_ended(account, rc);
 }

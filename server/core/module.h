@@ -218,6 +218,9 @@ struct module {
 	 * account_loaded gets the rows and sets the state; one from before is freed after that. */
 	const struct statement *account_load;
 	void (*account_loaded)(struct account *account, const struct store_result *rows);
+	/* The same was loaded again, while somebody is logged in, since rows may have been changed with SQL:
+	 * after account_loaded, with the state of before, or NULL. */
+	void (*account_reloaded)(struct account *account, const void *before);
 	void (*account_free)(void *state);
 	/* Stanzas that it keeps for who is not there, which the core is to deliver (backlog.h). */
 	const struct backlog_source *backlog;

@@ -161,6 +161,30 @@ def _(server, romeo, juliet):
     r.expect("<message id='m2'/>")
 
 
+@two_users("a block in the table hides the account, its end shows it, and clients are pushed both")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    r, j, other = online(romeo, "orchard"), online(juliet, "balcony"), juliet.login("window")
+    r.expect(f"<presence from='{j.jid}'/>")
+    j.expect(f"<presence from='{r.jid}'/>")
+    blocked(r)
+    other.available()
+    r.expect(f"<presence from='{other.jid}'/>")
+    server.sql("INSERT INTO blocked_jids (domain, username, jid) VALUES "
+               f"('{romeo.domain}', '{romeo.username}', '{juliet.jid}'), "
+               f"('{romeo.domain}', '{romeo.username}', 'spam.example')")
+    j.expect(f"<presence type='unavailable' from='{r.jid}'/>")
+    other.expect(f"<presence type='unavailable' from='{r.jid}'/>")
+    push = r.expect(f"<iq type='set'><block xmlns='urn:xmpp:blocking'><item jid='{juliet.jid}'/></block></iq>")
+    if sorted(one.get("jid") for one in push[0]) != sorted((juliet.jid, "spam.example")):
+        raise Failure(show(push))
+    server.sql(f"DELETE FROM blocked_jids WHERE jid = '{juliet.jid}'")
+    r.expect(f"<iq type='set'><unblock xmlns='urn:xmpp:blocking'><item jid='{juliet.jid}'/></unblock></iq>")
+    j.expect(f"<presence from='{r.jid}'/>")
+    r.expect(f"<presence from='{j.jid}'/>")
+    server.sql("DELETE FROM blocked_jids")
+
+
 def blocked(client):
     return [one.get("jid") for one in client.get("<blocklist xmlns='urn:xmpp:blocking'/>")[0]]
 
