@@ -19,6 +19,7 @@ enum { SEC_BOGUS = 1, SEC_SECURE = 2 };
 
 struct dns {
 	struct ub_ctx *context;
+	bool has_found_anchors;
 };
 
 /* The root's key as packages install it. */
@@ -47,26 +48,31 @@ static void options_set(struct ub_ctx *context)
 		ASSERT(ub_ctx_set_option(context, options[i][0], options[i][1]) == 0);
 }
 
-static const char *anchors_add(
-    struct ub_ctx *context, const struct resolver_config *config, struct arena *arena)
+static bool anchors_find(struct ub_ctx *context)
 {
-	const char *file = config->trust_anchor_file;
-
-	if (file != NULL && *file == '\0')
-		return NULL;
-	if (file != NULL) {
-		if (access(file, R_OK) == 0 && ub_ctx_add_ta_file(context, file) == 0)
-			return NULL;
-		return arena_printf(arena,
-		    "trust_anchor_file \"%s\" cannot be read; name a file with the root's DNSKEY "
-		    "or DS records, or take the line away",
-		    file);
-	}
 	for (size_t i = 0; i < COUNT_OF(anchor_files); i++)
 		if (access(anchor_files[i], R_OK) == 0 &&
 		    ub_ctx_add_ta_file(context, anchor_files[i]) == 0)
-			break;
-	return NULL;
+			return true;
+	return false;
+}
+
+static const char *anchors_add(
+    struct dns *dns, const struct resolver_config *config, struct arena *arena)
+{
+	const char *file = config->trust_anchor_file;
+
+	if (file == NULL) {
+		dns->has_found_anchors = anchors_find(dns->context);
+		return NULL;
+	}
+	if (*file == '\0' ||
+	    (access(file, R_OK) == 0 && ub_ctx_add_ta_file(dns->context, file) == 0))
+		return NULL;
+	return arena_printf(arena,
+	    "trust_anchor_file \"%s\" cannot be read; name a file with the root's DNSKEY or DS "
+	    "records, or take the line away",
+	    file);
 }
 
 static const char *forwards_add(
@@ -86,22 +92,24 @@ static const char *forwards_add(
 	return NULL;
 }
 
-/* "ZONE ADDRESS": the zone's length in the text, 0 if it is anything else. */
-static size_t stub_zone_length(const char *stub)
+/* The root's keys say nothing about a private zone, or that it cannot be; keys of its own, if there
+ * are any, count all the same. */
+static bool stub_add(struct ub_ctx *context, const char *zone, const char *address)
 {
-	size_t length = strcspn(stub, " \t");
-
-	return stub[length] == '\0' || stub[length + 1] == '\0' ? 0 : length;
+	return ub_ctx_set_stub(context, zone, address, 0) == 0 &&
+	       ub_ctx_set_option(context, "domain-insecure:", zone) == 0;
 }
 
+/* "ZONE ADDRESS" */
 static const char *stubs_add(
     struct ub_ctx *context, const struct resolver_config *config, struct arena *arena)
 {
 	for (const char *const *stub = config->stub; *stub != NULL; stub++) {
-		size_t length = stub_zone_length(*stub);
-		char *zone = arena_strndup(arena, *stub, length);
+		size_t length = strcspn(*stub, " \t");
+		const char *zone = arena_strndup(arena, *stub, length);
+		const char *address = *stub + length + strspn(*stub + length, " \t");
 
-		if (length == 0 || ub_ctx_set_stub(context, zone, *stub + length + 1, 0) != 0)
+		if (length == 0 || *address == '\0' || !stub_add(context, zone, address))
 			return arena_printf(arena,
 			    "stub \"%s\" must be a zone and the address of its server, as in "
 			    "\"example.org 192.0.2.53@5353\"",
@@ -130,14 +138,15 @@ static const char *zones_set(
 	return NULL;
 }
 
-static const char *context_set(
-    struct ub_ctx *context, const struct resolver_config *config, struct arena *arena)
+static const char *dns_set(
+    struct dns *dns, const struct resolver_config *config, struct arena *arena)
 {
+	struct ub_ctx *context = dns->context;
 	const char *wrong;
 
 	ub_ctx_debugout(context, NULL);
 	options_set(context);
-	if ((wrong = anchors_add(context, config, arena)) != NULL ||
+	if ((wrong = anchors_add(dns, config, arena)) != NULL ||
 	    (wrong = forwards_add(context, config, arena)) != NULL ||
 	    (wrong = stubs_add(context, config, arena)) != NULL)
 		return wrong;
@@ -151,7 +160,7 @@ struct dns *dns_new(
 
 	dns->context = ub_ctx_create_event(worker_base(worker_current()));
 	ASSERT(dns->context != NULL);
-	*error_out = context_set(dns->context, config, arena);
+	*error_out = dns_set(dns, config, arena);
 	if (*error_out != NULL)
 		dns_free(&dns);
 	return dns;
@@ -164,6 +173,11 @@ void dns_free(struct dns **dns)
 	ub_ctx_delete((*dns)->context);
 	mem_free(*dns);
 	*dns = NULL;
+}
+
+bool dns_has_found_anchors(const struct dns *dns)
+{
+	return dns->has_found_anchors;
 }
 
 /* ---- questions ---- */

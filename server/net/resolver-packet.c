@@ -66,11 +66,13 @@ static bool srv_read(
     const struct packet *packet, const ns_rr *record, struct arena *arena, struct srv *srv_out)
 {
 	const unsigned char *data = ns_rr_rdata(*record);
+	int name_bytes = ns_rr_rdlen(*record) - SRV_FIXED_BYTES;
 	char name[NS_MAXDNAME];
 
-	if (ns_rr_rdlen(*record) <= SRV_FIXED_BYTES ||
+	/* The name ends where the record does. */
+	if (name_bytes <= 0 ||
 	    dn_expand(ns_msg_base(packet->message), ns_msg_end(packet->message),
-		data + SRV_FIXED_BYTES, name, sizeof name) < 0 ||
+		data + SRV_FIXED_BYTES, name, sizeof name) != name_bytes ||
 	    !name_is_host(name))
 		return false;
 	srv_out->priority = ns_get16(data);

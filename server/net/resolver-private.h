@@ -44,6 +44,8 @@ struct dns *dns_new(
     const struct resolver_config *config, struct arena *arena, const char **error_out);
 /* Its questions must not be open. Accepts a pointer to NULL, leaves NULL. */
 void dns_free(struct dns **dns);
+/* Whether it validates by keys that no setting names. */
+bool dns_has_found_anchors(const struct dns *dns);
 /* `answered` runs once, maybe inside this call. */
 void dns_ask(struct dns *dns, const char *name, enum dns_type type, struct dns_question *question,
     void (*answered)(struct dns_question *, const struct dns_reply *));
@@ -137,13 +139,22 @@ struct resolver_query {
 	const char *why; /* of the last answer that was not to be used */
 };
 
-/* Asks DNS for the query's domain; `found` runs once, from the loop or inside this call, when the
- * answer is made. */
-void search_start(
-    struct resolver_query *query, struct dns *dns, void (*found)(struct resolver_query *));
+/* Makes it one of which nothing is known yet; questions that are open are forgotten. `found` runs
+ * once, when the answer is made. */
+void search_init(struct resolver_query *query, void (*found)(struct resolver_query *));
+/* Asks DNS for the query's domain; may end inside this call. */
+void search_start(struct resolver_query *query, struct dns *dns);
+bool search_is_started(const struct resolver_query *query);
 /* Ends it, with what is known already. */
 void search_hurry(struct resolver_query *query);
 /* Makes the answer one without hosts. */
 void search_fail(struct resolver_query *query, enum resolver_status status, const char *text);
+
+/* ---- resolver-office.c, and the way back from there in resolver.c ---- */
+
+/* On the worker that asked: takes it to the one that asks DNS. */
+void office_send(struct resolver_query *query);
+/* With its answer to who asked. */
+void query_return(struct resolver_query *query);
 
 #endif

@@ -354,21 +354,8 @@ static void search_conclude(struct resolver_query *query)
 	}
 }
 
-void search_start(
-    struct resolver_query *query, struct dns *dns, void (*found)(struct resolver_query *))
-{
-	query->dns = dns;
-	query->found = found;
-	STAILQ_INIT(&query->targets);
-	STAILQ_INIT(&query->hosts);
-	query->open = 1;
-	service_ask(query, &query->direct, "_xmpps-server._tcp", true);
-	service_ask(query, &query->starttls, "_xmpp-server._tcp", false);
-	search_closed(query);
-}
-
 /* What is not answered stays silent. */
-void search_hurry(struct resolver_query *query)
+static void search_forget(struct resolver_query *query)
 {
 	struct search_target *target;
 	struct search_host *search;
@@ -381,6 +368,38 @@ void search_hurry(struct resolver_query *query)
 	}
 	STAILQ_FOREACH (search, &query->hosts, next)
 		dns_forget(&search->tlsa_question);
+}
+
+void search_init(struct resolver_query *query, void (*found)(struct resolver_query *))
+{
+	if (query->dns != NULL)
+		search_forget(query);
+	query->dns = NULL;
+	query->found = found;
+	query->direct = query->starttls = (struct search_service){ .result = DNS_SILENT };
+	query->host_count = 0;
+	query->has_fallen_back = false;
+	STAILQ_INIT(&query->targets);
+	STAILQ_INIT(&query->hosts);
+}
+
+void search_start(struct resolver_query *query, struct dns *dns)
+{
+	query->dns = dns;
+	query->open = 1;
+	service_ask(query, &query->direct, "_xmpps-server._tcp", true);
+	service_ask(query, &query->starttls, "_xmpp-server._tcp", false);
+	search_closed(query);
+}
+
+bool search_is_started(const struct resolver_query *query)
+{
+	return query->dns != NULL;
+}
+
+void search_hurry(struct resolver_query *query)
+{
+	search_forget(query);
 	query->open = 1;
 	search_closed(query);
 }

@@ -92,10 +92,10 @@ const char *resolver_config_wrong(const struct resolver_config *config, struct a
 
 /* On the worker that is to ask DNS, before anybody finds anything. Settings are copied. */
 void resolver_start(const struct resolver_config *config);
-/* On the same worker: other settings, and an empty cache. Queries under way are not disturbed. */
+/* On the same worker: other settings, and an empty cache. What is under way is asked anew. */
 void resolver_configure(const struct resolver_config *config);
-/* On the same worker, when the server ends: what is under way, and what is asked from now on, is
- * answered at once with FAILED. */
+/* On the same worker, when the server ends: what is under way is answered at once with what is
+ * known, what is asked from now on with FAILED. */
 void resolver_close(void);
 /* On the same worker, after its last round. */
 void resolver_stop(void);
