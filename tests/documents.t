@@ -2,28 +2,22 @@
 """documents.t - what we tell people is true: manuals, the explained configuration, completion and
 the systemd unit are held against the programs. Prints TAP."""
 
+import atexit
 import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 
-TOP = os.environ.get("top_srcdir") or os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from lib.checks import TOP, run_checks, text_of
+from lib.tap import Skip
+
 BUILD = os.environ.get("top_builddir") or os.path.join(TOP, "build", "plain")
 SCRATCH = tempfile.mkdtemp(prefix="godwit-documents-")
+atexit.register(shutil.rmtree, SCRATCH)
 # Defaults that configure decides: documents say what they are with the recommended prefixes.
 PATHS = {"database": "sqlite:/var/lib/godwit/godwit.sqlite", "schema": "/usr/share/godwit/schema",
          "module_path": "/usr/lib/godwit", "control": "/var/run/godwit/control"}
-
-
-class Skip(Exception):
-    """Cannot be looked at here; the argument says why."""
-
-
-def text_of(path):
-    with open(os.path.join(TOP, path), encoding="utf-8") as file:
-        return file.read()
 
 
 def run(*command, check=True):
@@ -244,22 +238,4 @@ CHECKS = [
     ("the systemd unit exposes at most 2.0", exposed),
 ]
 
-
-def main():
-    failures = 0
-    print("1..%d" % len(CHECKS))
-    for number, (name, check) in enumerate(CHECKS, 1):
-        try:
-            places = list(check())
-        except Skip as why:
-            print("ok %d - %s # SKIP %s" % (number, name, why))
-            continue
-        failures += bool(places)
-        print("%s %d - %s" % ("not ok" if places else "ok", number, name))
-        for place in places:
-            print("# " + place.replace("\n", "\n# "))
-    shutil.rmtree(SCRATCH)
-    sys.exit(1 if failures else 0)
-
-
-main()
+run_checks(CHECKS)

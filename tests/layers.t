@@ -6,9 +6,8 @@ The floors are those of doc/architecture.md. Prints TAP; a failed check names ev
 
 import os
 import re
-import sys
 
-TOP = os.environ.get("top_srcdir") or os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from lib.checks import TOP, run_checks, text_of
 
 # The higher floor includes the lower ones; two folders of one floor do not include each other.
 FLOORS = {
@@ -58,11 +57,6 @@ def source_files(*folders):
                 is_made = name.endswith(".in") and os.path.exists(path[:-3] + ".am")
                 if not is_made and name != "Makefile":
                     yield os.path.relpath(path, TOP)
-
-
-def text_of(path):
-    with open(os.path.join(TOP, path), encoding="utf-8", errors="replace") as file:
-        return file.read()
 
 
 def code_files():
@@ -198,17 +192,4 @@ CHECKS = [
     ("nothing is left for later", unfinished),
 ]
 
-
-def main():
-    failures = 0
-    print("1..%d" % len(CHECKS))
-    for number, (name, check) in enumerate(CHECKS, 1):
-        places = list(check())
-        failures += bool(places)
-        print("%s %d - %s" % ("not ok" if places else "ok", number, name))
-        for place in places:
-            print("# " + place)
-    sys.exit(1 if failures else 0)
-
-
-main()
+run_checks(CHECKS)
