@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "descriptors.h"
 
 #define GROUPS 1000000
 #define EVENTS_A_TURN 256
@@ -192,16 +192,6 @@ static bool port_listen(unsigned long port)
 	return bind(relay.listener, (struct sockaddr *)&address, sizeof address) == 0 &&
 	       listen(relay.listener, SOMAXCONN) == 0 &&
 	       epoll_ctl(relay.epoll, EPOLL_CTL_ADD, relay.listener, &event) == 0;
-}
-
-static void descriptors_raise(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void relay_turn(void)

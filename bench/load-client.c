@@ -12,11 +12,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "descriptors.h"
 #include "load-login.h"
 #include "load-measure.h"
 
@@ -34,16 +34,6 @@ static struct {
 } loop;
 
 /* ---- the loop ---- */
-
-static void descriptors_raise(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /* Every handshake is a full one, as after a restart of the server. */
 static SSL_CTX *tls_make(void)
