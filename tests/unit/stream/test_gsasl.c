@@ -15,6 +15,7 @@
 #include "base/scram-keys.h"
 #include "base/text.h"
 #include "stream/sasl.h"
+#include "trial.h"
 #include "xmpp/jid.h"
 
 #define CHANNEL "0123456789abcdef0123456789abcdef"
@@ -41,14 +42,7 @@ struct conversation {
 
 static enum sasl_step keys_give(struct sasl *sasl)
 {
-	enum sasl_step step = sasl_keys(sasl, RC_OK, &sha1, &sha256);
-	const struct scram_keys *keys;
-	const char *password;
-
-	if (step != SASL_TRIAL)
-		return step;
-	keys = sasl_trial(sasl, &password);
-	return sasl_tried(sasl, scram_keys_fit(keys, password) ? RC_OK : RC_NOT_AUTHORIZED);
+	return trial_make(sasl, sasl_keys(sasl, RC_OK, &sha1, &sha256));
 }
 
 /* Runs it and returns our last step. The client must agree to a success. */

@@ -16,6 +16,7 @@
 #include "stream/external.h"
 #include "stream/sasl.h"
 #include "stream/scram.h"
+#include "trial.h"
 #include "xmpp/jid.h"
 
 static struct arena *arena;
@@ -58,18 +59,6 @@ static enum sasl_failure failure_of(struct sasl *sasl, enum sasl_step step)
 	assert_int_equal(step, SASL_FAILURE);
 	assert_non_null(sasl_why(sasl));
 	return sasl_failure(sasl);
-}
-
-/* The step behind that of the keys, with the trial of PLAIN. */
-static enum sasl_step trial_make(struct sasl *sasl, enum sasl_step step)
-{
-	const struct scram_keys *keys;
-	const char *password;
-
-	if (step != SASL_TRIAL)
-		return step;
-	keys = sasl_trial(sasl, &password);
-	return sasl_tried(sasl, scram_keys_fit(keys, password) ? RC_OK : RC_NOT_AUTHORIZED);
 }
 
 static enum sasl_step keys_give(
