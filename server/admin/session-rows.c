@@ -32,26 +32,34 @@ enum { ROW_ABSENT, ROW_PRESENT, ROW_DOUBTFUL };
 
 LIST_HEAD(listed_sessions, session);
 
+/* Numbers of rows; as many as were there, so no more than there were sessions. */
+struct ended_rows {
+	int64_t *ids;
+	size_t count, capacity;
+};
+
 static _Thread_local struct {
 	struct listed_sessions changed; /* to be written */
 	struct listed_sessions active;  /* the same, by the next sweep */
-	struct text ended;              /* numbers of rows to be removed: "[1,2" */
-	size_t ended_count;
-	struct timer *flush, *sweep; /* NULL: stopped */
-	unsigned under_way;          /* statements; the next flush comes behind them */
-	size_t updating;             /* rows of the one among them */
-	bool is_emptied;             /* what was left behind is gone */
-	bool is_in_doubt;            /* the table may lack something */
-	bool is_mending;             /* all are being written, since it did */
+	struct ended_rows ended;        /* to be removed */
+	struct timer *flush, *sweep;    /* NULL: stopped */
+	unsigned under_way;             /* statements; the next flush comes behind them */
+	size_t updating;                /* rows of the one among them */
+	bool is_emptied;                /* what was left behind is gone */
+	bool is_in_doubt;               /* the table may lack something */
+	bool is_mending;                /* all are being written, since it did */
 } rows;
 
 /* Numbers that are being removed. */
 struct departure {
-	char *ids; /* "[1,2]" */
+	struct text list; /* "[1,2]" */
 	size_t count;
+	int64_t ids[];
 };
 
-#define ID_LIST "ANY (translate($1, '[]', '{}')::BIGINT[])"
+/* Joined with the table, and not looked for in it by = ANY (...): then PostgreSQL may read the list
+ * anew for each row of the table. */
+#define ID_LIST "unnest(translate($1, '[]', '{}')::BIGINT[]) AS listed (id)"
 #define SQLITE_ID_LIST "(SELECT value FROM json_each($1))"
 #define COLUMNS \
 	"id, domain, username, resource, address, client, tls, since, last_active, available," \
@@ -73,54 +81,31 @@ static const struct statement rows_insert = STATEMENT_FLEETING(
     " json_extract(value, '$[11]') FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING");
 
 static const struct statement rows_update = STATEMENT_FLEETING(
-    "WITH fresh AS (SELECT (r->>0)::BIGINT AS id, r->>5 AS client, (r->>8)::BIGINT AS last_active,"
-    " (r->>9)::BOOLEAN AS available, (r->>10)::SMALLINT AS priority"
-    " FROM jsonb_array_elements($1::JSONB) AS r)"
-    " UPDATE sessions SET client = fresh.client, last_active = fresh.last_active,"
-    " available = fresh.available, priority = fresh.priority FROM fresh"
-    " WHERE sessions.id = fresh.id AND sessions.id = ANY (ARRAY("
-    "SELECT id FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM fresh))"
-    " FOR UPDATE SKIP LOCKED))",
+    "WITH fresh AS MATERIALIZED (SELECT (r->>0)::BIGINT AS id, r->>5 AS client,"
+    " (r->>8)::BIGINT AS last_active, (r->>9)::BOOLEAN AS available, (r->>10)::SMALLINT AS priority"
+    " FROM jsonb_array_elements($1::JSONB) AS r),"
+    " mine AS MATERIALIZED (SELECT fresh.* FROM sessions JOIN fresh ON sessions.id = fresh.id"
+    " FOR UPDATE OF sessions SKIP LOCKED)"
+    " UPDATE sessions SET client = mine.client, last_active = mine.last_active,"
+    " available = mine.available, priority = mine.priority FROM mine WHERE sessions.id = mine.id",
     "UPDATE sessions SET client = json_extract(fresh.value, '$[5]'),"
     " last_active = json_extract(fresh.value, '$[8]'),"
     " available = json_extract(fresh.value, '$[9]'), priority = json_extract(fresh.value, '$[10]')"
     " FROM json_each($1) AS fresh WHERE sessions.id = json_extract(fresh.value, '$[0]')");
 
 static const struct statement rows_delete =
-    STATEMENT_FLEETING("DELETE FROM sessions WHERE id = ANY (ARRAY("
-		       "SELECT id FROM sessions WHERE id = " ID_LIST " FOR UPDATE SKIP LOCKED))",
+    STATEMENT_FLEETING("WITH gone AS MATERIALIZED (SELECT sessions.id FROM sessions JOIN " ID_LIST
+		       " ON sessions.id = listed.id FOR UPDATE OF sessions SKIP LOCKED)"
+		       " DELETE FROM sessions USING gone WHERE sessions.id = gone.id",
 	"DELETE FROM sessions WHERE id IN " SQLITE_ID_LIST);
 
-static const struct statement rows_remaining =
-    STATEMENT_FLEETING("SELECT id FROM sessions WHERE id = " ID_LIST " LIMIT 1",
-	"SELECT id FROM sessions WHERE id IN " SQLITE_ID_LIST " LIMIT 1");
+static const struct statement rows_remaining = STATEMENT_FLEETING(
+    "SELECT sessions.id FROM sessions JOIN " ID_LIST " ON sessions.id = listed.id LIMIT 1",
+    "SELECT id FROM sessions WHERE id IN " SQLITE_ID_LIST " LIMIT 1");
 
 static store_done emptied, inserted, updated, departed, remaining_found;
 
 /* ---- a row as JSON ---- */
-
-static void json_text(struct text *out, const char *value)
-{
-	static const char special[] = "\"\\\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e"
-				      "\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c"
-				      "\x1d\x1e\x1f";
-
-	if (value == NULL) {
-		text_puts(out, ",null");
-		return;
-	}
-	text_puts(out, ",\"");
-	for (;;) {
-		size_t length = strcspn(value, special);
-
-		text_append(out, value, length);
-		value += length;
-		if (*value == '\0')
-			break;
-		text_printf(out, "\\u%04x", (unsigned)*value++);
-	}
-	text_putc(out, '"');
-}
 
 static int64_t session_active_us(const struct session *session)
 {
@@ -137,16 +122,22 @@ static const char *client_known(const struct session *session)
 	return client == NULL || strlen(client) > CLIENT_MAX_BYTES ? NULL : client;
 }
 
+static void row_text(struct text *out, const char *value)
+{
+	text_putc(out, ',');
+	text_put_json(out, value);
+}
+
 /* In the order of COLUMNS. */
 static void row_write(struct text *out, const struct session *session, struct arena *arena)
 {
 	text_printf(out, "%c[%lld", out->length == 0 ? '[' : ',', (long long)session->id);
-	json_text(out, jid_domain(arena, session->jid));
-	json_text(out, jid_node(arena, session->jid));
-	json_text(out, jid_resource(session->jid));
-	json_text(out, session->events->peer(session->state));
-	json_text(out, client_known(session));
-	json_text(out, session->events->tls(session->state));
+	row_text(out, jid_domain(arena, session->jid));
+	row_text(out, jid_node(arena, session->jid));
+	row_text(out, jid_resource(session->jid));
+	row_text(out, session->events->peer(session->state));
+	row_text(out, client_known(session));
+	row_text(out, session->events->tls(session->state));
 	text_printf(out, ",%lld,%lld,%s,%d,%u]", (long long)session->since_us,
 	    (long long)session_active_us(session), session_is_available(session) ? "true" : "false",
 	    session->priority, worker_index(worker_current()));
@@ -156,7 +147,7 @@ static void row_write(struct text *out, const struct session *session, struct ar
 
 static void flush_ask(unsigned after_ms)
 {
-	bool is_wanted = rows.ended_count > 0 || !LIST_EMPTY(&rows.changed);
+	bool is_wanted = rows.ended.count > 0 || !LIST_EMPTY(&rows.changed);
 
 	if (is_wanted && rows.flush != NULL && rows.is_emptied && rows.under_way == 0 &&
 	    !timer_is_set(rows.flush))
@@ -190,35 +181,63 @@ static void emptied(const struct store_result *result, void *state)
 
 /* ---- sessions that have ended ---- */
 
+static void ended_add(int64_t id)
+{
+	struct ended_rows *ended = &rows.ended;
+
+	if (ended->count == ended->capacity) {
+		ended->capacity = 2 * ended->capacity + 16;
+		ended->ids = mem_realloc(ended->ids, ended->capacity * sizeof ended->ids[0]);
+	}
+	ended->ids[ended->count++] = id;
+}
+
+static void ended_free(void)
+{
+	mem_free(rows.ended.ids);
+	rows.ended = (struct ended_rows){ 0 };
+}
+
+/* Takes `count` of those that have ended. */
+static struct departure *departure_new(size_t count)
+{
+	struct departure *departure = mem_alloc(sizeof *departure + count * sizeof(int64_t));
+
+	rows.ended.count -= count;
+	*departure = (struct departure){ .count = count };
+	for (size_t i = 0; i < count; i++) {
+		departure->ids[i] = rows.ended.ids[rows.ended.count + i];
+		text_printf(
+		    &departure->list, "%c%lld", i == 0 ? '[' : ',', (long long)departure->ids[i]);
+	}
+	text_putc(&departure->list, ']');
+	if (rows.ended.count == 0)
+		ended_free();
+	return departure;
+}
+
 static void departures_write(void)
 {
 	struct departure *departure;
 
-	if (rows.ended_count == 0)
+	if (rows.ended.count == 0)
 		return;
-	text_putc(&rows.ended, ']');
-	departure = mem_alloc(sizeof *departure);
-	*departure = (struct departure){ rows.ended.at, rows.ended_count };
-	rows.ended = (struct text){ 0 };
-	rows.ended_count = 0;
+	departure = departure_new(rows.ended.count < CHUNK ? rows.ended.count : CHUNK);
 	rows.under_way++;
-	store_run(&rows_delete, PARAMS((const char *)departure->ids), departed, departure);
+	store_run(&rows_delete, PARAMS((const char *)departure->list.at), departed, departure);
 }
 
 static void departure_free(struct departure *departure, unsigned next_ms)
 {
-	mem_free(departure->ids);
+	text_free(&departure->list);
 	mem_free(departure);
 	statement_over(next_ms);
 }
 
 static void departure_again(struct departure *departure)
 {
-	if (rows.flush != NULL) {
-		text_putc(&rows.ended, rows.ended_count == 0 ? '[' : ',');
-		text_append(&rows.ended, departure->ids + 1, strlen(departure->ids) - 2);
-		rows.ended_count += departure->count;
-	}
+	for (size_t i = 0; rows.flush != NULL && i < departure->count; i++)
+		ended_add(departure->ids[i]);
 	departure_free(departure, RETRY_MS);
 }
 
@@ -232,8 +251,8 @@ static void departed(const struct store_result *result, void *state)
 	else if (store_changed(result) == (int64_t)departure->count)
 		departure_free(departure, FLUSH_MS);
 	else
-		store_run(&rows_remaining, PARAMS((const char *)departure->ids), remaining_found,
-		    departure);
+		store_run(&rows_remaining, PARAMS((const char *)departure->list.at),
+		    remaining_found, departure);
 }
 
 static void remaining_found(const struct store_result *result, void *state)
@@ -393,9 +412,7 @@ static void session_ended(struct session *session)
 	session_delist(session);
 	if (session->known == ROW_ABSENT)
 		return;
-	text_printf(
-	    &rows.ended, "%c%lld", rows.ended_count == 0 ? '[' : ',', (long long)session->id);
-	rows.ended_count++;
+	ended_add(session->id);
 	flush_ask(FLUSH_MS);
 }
 
@@ -423,5 +440,6 @@ void session_rows_stop(void)
 	sessions_watch(NULL);
 	timer_free(&rows.flush);
 	timer_free(&rows.sweep);
-	departures_write();
+	while (rows.ended.count > 0)
+		departures_write();
 }

@@ -107,6 +107,29 @@ void text_free(struct text *text)
 	*text = (struct text){ 0 };
 }
 
+void text_put_json(struct text *text, const char *string)
+{
+	static const char special[] = "\"\\\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e"
+				      "\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c"
+				      "\x1d\x1e\x1f";
+
+	if (string == NULL) {
+		text_puts(text, "null");
+		return;
+	}
+	text_putc(text, '"');
+	for (;;) {
+		size_t length = strcspn(string, special);
+
+		text_append(text, string, length);
+		string += length;
+		if (*string == '\0')
+			break;
+		text_printf(text, "\\u%04x", (unsigned)*string++);
+	}
+	text_putc(text, '"');
+}
+
 bool text_equal(const char *a, const char *b)
 {
 	if (a == NULL || b == NULL)

@@ -43,6 +43,9 @@ static inline struct span span_of(const char *string)
 	return (struct span){ string, string == NULL ? 0 : strlen(string) };
 }
 
+/* A JSON string, in quotes; `string` NULL: null. */
+void text_put_json(struct text *text, const char *string);
+
 /* Both NULL or the same text. */
 bool text_equal(const char *a, const char *b);
 

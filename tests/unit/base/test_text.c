@@ -61,6 +61,28 @@ static void test_printf(void **state)
 	}
 }
 
+static void test_json(void **state)
+{
+	static const struct {
+		const char *string, *json;
+	} cases[] = {
+		{ NULL, "null" },
+		{ "", "\"\"" },
+		{ "Wherefore art thou", "\"Wherefore art thou\"" },
+		{ "\"\\", "\"\\u0022\\u005c\"" },
+		{ "a\nb\x01\x1f ", "\"a\\u000ab\\u0001\\u001f \"" },
+		{ "\xc3\xa9\x7f", "\"\xc3\xa9\x7f\"" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct text text = { 0 };
+
+		text_put_json(&text, cases[i].string);
+		assert_string_equal(text.at, cases[i].json);
+		text_free(&text);
+	}
+}
+
 static void test_reserve(void **state)
 {
 	struct text text = { 0 };
@@ -313,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_printf),
+		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_consume),
 		cmocka_unit_test(test_equal),
