@@ -1,10 +1,32 @@
 /* last.c - XEP-0012, Last Activity: how long the server runs, and when an account was last online.
  * One row is written for each account, when its last session ends; who may see the account's
- * presence may ask for it. */
+ * presence may ask for it. Where many leave at once, the rows of those who do while one statement
+ * is under way are written by the next one: a statement for each would fill the database's queue,
+ * and whoever comes back would be refused for it. */
 #include "core/module.h"
+
+#include <sys/queue.h>
 
 #define NS_LAST "jabber:iq:last"
 #define STATUS_MAX_BYTES 1024
+/* Rows written at a time. */
+#define FAREWELLS_MAX 500
+
+/* An account whose last session has ended. */
+struct farewell {
+	STAILQ_ENTRY(farewell) next;
+	int64_t at_us;
+	char *domain, *username, *status; /* status NULL: it left none */
+};
+STAILQ_HEAD(farewell_list, farewell);
+
+/* Of this worker. There are no more than there were accounts online: nobody logs in without the
+ * database. */
+static _Thread_local struct {
+	struct farewell_list waiting;
+	size_t count;
+	unsigned under_way; /* statements */
+} farewells;
 
 static const struct statement last_select =
     STATEMENT("SELECT at, status FROM last_activity WHERE domain = $1 AND username = $2");
@@ -13,7 +35,98 @@ static const struct statement last_replace =
 	      " ON CONFLICT (domain, username) DO UPDATE SET at = excluded.at,"
 	      " status = excluded.status");
 
-static store_done last_loaded;
+/* All of a list. Who has been removed has no row any more, and may have come and gone twice. */
+static const struct statement last_replace_all = STATEMENT_EACH(
+    "INSERT INTO last_activity (domain, username, at, status)"
+    " SELECT DISTINCT ON (r->>0, r->>1) r->>0, r->>1, (r->>2)::BIGINT, r->>3"
+    " FROM jsonb_array_elements($1::JSONB) AS r"
+    " JOIN users ON users.domain = r->>0 AND users.username = r->>1"
+    " ORDER BY r->>0, r->>1, (r->>2)::BIGINT DESC"
+    " ON CONFLICT (domain, username) DO UPDATE SET at = excluded.at, status = excluded.status",
+    "INSERT INTO last_activity (domain, username, at, status)"
+    " SELECT domain, username, json_extract(value, '$[2]'), json_extract(value, '$[3]')"
+    " FROM json_each($1) JOIN users ON domain = json_extract(value, '$[0]')"
+    " AND username = json_extract(value, '$[1]') WHERE true"
+    " ON CONFLICT (domain, username) DO UPDATE SET at = excluded.at, status = excluded.status");
+
+static store_done last_loaded, farewells_written;
+
+/* ---- what is written ---- */
+
+static void farewell_add(struct account_key key, const char *status)
+{
+	struct farewell *farewell = mem_alloc(sizeof *farewell);
+
+	*farewell = (struct farewell){
+		.at_us = time_now_us(),
+		.domain = mem_strdup(key.domain),
+		.username = mem_strdup(key.username),
+		.status = status == NULL ? NULL : mem_strdup(status),
+	};
+	if (farewells.count == 0)
+		STAILQ_INIT(&farewells.waiting);
+	STAILQ_INSERT_TAIL(&farewells.waiting, farewell, next);
+	farewells.count++;
+}
+
+static void farewell_free(struct farewell *farewell)
+{
+	mem_free(farewell->domain);
+	mem_free(farewell->username);
+	mem_free(farewell->status);
+	mem_free(farewell);
+}
+
+/* One statement, with those that have waited longest. */
+static void farewells_write(void)
+{
+	struct farewell_list *list = mem_alloc(sizeof *list);
+	struct text rows = { 0 };
+	struct farewell *farewell;
+
+	STAILQ_INIT(list);
+	for (size_t i = 0; i < FAREWELLS_MAX && farewells.count > 0; i++) {
+		farewell = STAILQ_FIRST(&farewells.waiting);
+		STAILQ_REMOVE_HEAD(&farewells.waiting, next);
+		farewells.count--;
+		STAILQ_INSERT_TAIL(list, farewell, next);
+		text_puts(&rows, i == 0 ? "[[" : ",[");
+		text_put_json(&rows, farewell->domain);
+		text_putc(&rows, ',');
+		text_put_json(&rows, farewell->username);
+		text_printf(&rows, ",%" PRId64 ",", farewell->at_us);
+		text_put_json(&rows, farewell->status);
+		text_putc(&rows, ']');
+	}
+	text_putc(&rows, ']');
+	farewells.under_way++;
+	store_run(&last_replace_all, PARAMS((const char *)rows.at), farewells_written, list);
+	text_free(&rows);
+}
+
+/* What could not be written together, for somebody's lock maybe, is written one by one. */
+static void farewells_written(const struct store_result *result, void *state)
+{
+	struct farewell_list *list = state;
+	enum rc rc = store_rc(result);
+	struct farewell *farewell;
+
+	while ((farewell = STAILQ_FIRST(list)) != NULL) {
+		STAILQ_REMOVE_HEAD(list, next);
+		if (rc != RC_OK)
+			store_run(&last_replace,
+			    PARAMS(((struct account_key){ farewell->domain, farewell->username }),
+				farewell->at_us, (const char *)farewell->status),
+			    NULL, NULL);
+		farewell_free(farewell);
+	}
+	mem_free(list);
+	farewells.under_way--;
+	if (farewells.under_way == 0 && farewells.count > 0)
+		farewells_write();
+}
+
+/* ---- what is asked ---- */
 
 static enum verdict last_answer(struct task *task, int64_t since_us, const char *status)
 {
@@ -58,6 +171,9 @@ static enum verdict last_account(struct task *task)
 {
 	if (account_first_session(task_account(task)) != NULL)
 		return last_answer(task, time_now_us(), NULL);
+	/* The answer comes behind all that is under way. */
+	while (farewells.count > 0)
+		farewells_write();
 	store_run(&last_select, PARAMS(account_key(task)), last_loaded, task_hold(task));
 	return DONE;
 }
@@ -72,6 +188,8 @@ static void last_loaded(const struct store_result *result, void *state)
 	else
 		last_answer(task, store_integer(result, 0, 0), store_text(result, 0, 1));
 }
+
+/* ---- what is noted ---- */
 
 /* The status of a farewell is remembered until the session has ended. */
 static enum verdict last_presence(struct task *task)
@@ -101,10 +219,9 @@ static void last_session_ended(struct session *session)
 	    session_next(session) != NULL)
 		return;
 	arena = arena_new(0);
-	store_run(&last_replace,
-	    PARAMS(account_key_of(account, arena), time_now_us(),
-		(const char *)account_state(account, &godwit_module)),
-	    NULL, NULL);
+	farewell_add(account_key_of(account, arena), account_state(account, &godwit_module));
+	if (farewells.under_way == 0)
+		farewells_write();
 	mem_free(account_state(account, &godwit_module));
 	account_set_state(account, &godwit_module, NULL);
 	arena_free(&arena);

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 """XEP-0012: Last Activity."""
+import subprocess
+
 from harness import *
+from lib.database import FLAVOUR
 
 NS_LAST = "jabber:iq:last"
 QUERY = f"<query xmlns='{NS_LAST}'/>"
@@ -113,6 +116,51 @@ def _(server, romeo):
     two.set("<vCard xmlns='vcard-temp'/>")
     if server.sql(f"SELECT at FROM last_activity WHERE username = '{romeo.username}'"):
         raise Failure("a row while there is a session")
+
+
+class Lock:
+    """Somebody else's on the rows of table last_activity, and on some more rows. SQLite has none of rows."""
+
+    def __init__(self, server, *statements):
+        self.psql = None
+        if FLAVOUR == "postgresql":
+            self.psql = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-d", server.database.uri], text=True,
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.psql.stdin.write("; ".join(["BEGIN", *statements, "SELECT 1;\n"]))
+            self.psql.stdin.flush()
+            self.psql.stdout.readline()
+
+    def let_go(self):
+        if self.psql is not None:
+            self.psql.communicate("COMMIT;\n")
+
+
+def until_remembered(server, words):
+    """The words that accounts left behind, by name."""
+    wait_until(lambda: dict(server.sql("SELECT username, status FROM last_activity WHERE status <> ''")) == words,
+               f"the last words are {words}")
+
+
+@test("XEP-0012 3: of a crowd that is gone at once everybody is remembered, also beside one whose row is locked")
+def _():
+    with Server(workers=1) as server:
+        accounts = server.accounts([("crowd", None)] * 40)
+        clients = [account.login(presence=True) for account in accounts]
+        locked, removed = accounts[7:9]
+        words = {account.username: f'{account} says "bye\\"' for account in accounts}
+        for client in clients:
+            client.presence("unavailable", inside=f"<status>{words[client.account.username]}</status>")
+            client.sync()
+        of_locked = f"domain = '{locked.domain}' AND username = '{locked.username}'"
+        lock = Lock(server, f"SELECT FROM users WHERE {of_locked} FOR UPDATE",
+                    f"DELETE FROM users WHERE username = '{removed.username}'")
+        for client in clients:
+            client.abort()
+        if lock.psql is not None:
+            del words[removed.username]
+            until_remembered(server, {name: said for name, said in words.items() if name != locked.username})
+        lock.let_go()
+        until_remembered(server, words)
 
 
 main()
