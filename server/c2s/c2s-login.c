@@ -1,4 +1,4 @@
-/* c2s-login.c - from a stream to a session: what a stranger is offered, who it is, and the resource
+/* c2s-login.c - from a stream to a session: what a stranger is offered, and the resource
  * that it gets at the user's home. */
 #include "c2s/c2s-private.h"
 #include "core/account.h"
@@ -6,9 +6,7 @@
 #include "core/home.h"
 #include "core/router.h"
 #include "core/session.h"
-#include "core/user.h"
 #include "net/transport.h"
-#include "stream/scram.h"
 #include "stream/stream.h"
 
 /* ---- before login ---- */
@@ -31,36 +29,6 @@ void c2s_features(void *state, struct arena *arena, struct element *features, bo
 	for (const struct module *const *module = server_modules(); *module != NULL; module++)
 		if ((*module)->stream_features != NULL)
 			(*module)->stream_features(arena, domain, features, logged_in);
-}
-
-static void c2s_credentials_found(const struct store_result *result, void *state)
-{
-	struct c2s *c2s = state;
-	struct scram_keys sha1, sha256;
-	enum rc rc = store_one_row(result);
-	bool has_sha1 = false, has_sha256 = false;
-
-	if (rc == RC_OK) {
-		has_sha1 = scram_keys_parse(store_text(result, 0, 0), &sha1);
-		has_sha256 = scram_keys_parse(store_text(result, 0, 1), &sha256);
-		if (store_integer(result, 0, 2) != 0 || c2s->is_banned)
-			rc = RC_NOT_ALLOWED;
-	}
-	if (c2s->stream != NULL)
-		stream_credentials(
-		    c2s->stream, rc, has_sha1 ? &sha1 : NULL, has_sha256 ? &sha256 : NULL);
-	crypto_wipe(&sha1, sizeof sha1);
-	crypto_wipe(&sha256, sizeof sha256);
-	c2s_unref(c2s);
-}
-
-void c2s_credentials(void *state, const char *domain, const char *username)
-{
-	struct c2s *c2s = state;
-
-	c2s->references++;
-	c2s->is_banned = bans_have_account(domain, username);
-	user_credentials((struct account_key){ domain, username }, c2s_credentials_found, c2s);
 }
 
 /* One line that names the address, for fail2ban (doc/admin.md). */

@@ -12,6 +12,7 @@
 
 struct arena;
 struct element;
+struct inquiry;
 struct jid;
 struct session;
 struct session_events;
@@ -24,11 +25,12 @@ struct c2s {
 	struct jid *jid;         /* bare, once SASL is done */
 	struct mail move;
 	struct account_waiter waiter;
-	char *resource;      /* wanted, while the account loads */
-	bool is_banned;      /* the account whose credentials are asked for */
-	unsigned at_work;    /* weight of iqs and presences that are not dealt with */
-	bool is_held;        /* they are too many: nothing more is read */
-	unsigned references; /* the stream, receipts, answers on their way */
+	struct inquiry *inquiry; /* for credentials, while the database is asked */
+	char *resource;          /* wanted, while the account loads */
+	bool is_banned;          /* the account whose credentials are asked for */
+	unsigned at_work;        /* weight of iqs and presences that are not dealt with */
+	bool is_held;            /* they are too many: nothing more is read */
+	unsigned references;     /* the stream, receipts, answers on their way */
 };
 
 /* Lets go of one of the references. */
@@ -36,10 +38,14 @@ void c2s_unref(struct c2s *c2s);
 /* To another worker, where the stream begins anew (RFC 6120 section 6.4.6). */
 void c2s_move(struct c2s *c2s, struct worker *home);
 
+/* c2s-credentials.c: of struct stream_events, */
+void c2s_credentials(void *state, const char *domain, const char *username);
+/* and what it started, when the stream has ended. */
+void c2s_forget_inquiry(struct c2s *c2s);
+
 /* c2s-login.c: struct stream_events up to the resource. */
 bool c2s_serves(void *state, const char *domain);
 void c2s_features(void *state, struct arena *arena, struct element *features, bool logged_in);
-void c2s_credentials(void *state, const char *domain, const char *username);
 void c2s_refused(void *state, const char *username, const char *mechanism, const char *why);
 bool c2s_early_iq(void *state, struct arena *arena, struct element *element);
 void c2s_authenticated(void *state, const char *domain, const char *username);

@@ -58,6 +58,7 @@ static void c2s_closed(void *state, const char *why)
 		    KV("jid", jid_text(c2s->session->jid)), KV("why", why));
 	session_free(&c2s->session);
 	stream_free(&c2s->stream);
+	c2s_forget_inquiry(c2s);
 	c2s_delist(c2s);
 	c2s_unref(c2s);
 }

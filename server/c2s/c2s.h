@@ -10,6 +10,8 @@ struct address;
  * else for direct TLS. */
 void c2s_accept(void *state, int fd, struct address *address);
 
+/* On each worker, before anything else of the following. */
+void c2s_start(void);
 /* On each worker, after home_start() and after each home_reload(): settings of the configuration in
  * force, also for the streams that are open. */
 void c2s_configure(void);

@@ -304,8 +304,9 @@ void account_login(struct account *account, struct account_waiter *waiter)
 void loads_start(void)
 {
 	loads.loading = 0;
-	loads.turns = (struct turns){ LOADS_MAX, TURNS_MAX, account_has_turn, account_refuse };
-	loads.logins = (struct turns){ LOGINS_MAX, SIZE_MAX, account_has_turn, account_refuse };
+	loads.turns = (struct turns){ LOADS_MAX, TURNS_MAX, TURNS_PATIENCE_MS, account_has_turn,
+		account_refuse };
+	loads.logins = (struct turns){ LOGINS_MAX, SIZE_MAX, 0, account_has_turn, account_refuse };
 	turns_init(&loads.turns);
 	turns_init(&loads.logins);
 	TAILQ_INIT(&loads.stale);

@@ -236,7 +236,8 @@ void presence_deliver_absent(const struct stanza *presence, const struct jid *to
 
 void presence_start(void)
 {
-	lookups = (struct turns){ LOOKUPS_MAX, PROBES_MAX, probe_look_up, probe_refuse };
+	lookups = (struct turns){ LOOKUPS_MAX, PROBES_MAX, TURNS_PATIENCE_MS, probe_look_up,
+		probe_refuse };
 	turns_init(&lookups);
 }
 

@@ -4,9 +4,6 @@
 #include "base/mem.h"
 #include "loop/worker.h"
 
-/* The store gives up as soon: whoever waits longer would learn from it no more than that. */
-#define PATIENCE_MS 30000
-
 void turns_init(struct turns *turns)
 {
 	TAILQ_INIT(&turns->waiting);
@@ -44,6 +41,11 @@ bool turns_take(struct turns *turns, struct turn *turn)
 	return true;
 }
 
+static bool is_too_late(const struct turns *turns, const struct turn *turn)
+{
+	return turns->patience_ms > 0 && worker_now_ms() - turn->since_ms > turns->patience_ms;
+}
+
 static void turns_go_on(struct turns *turns)
 {
 	struct turn *turn;
@@ -51,7 +53,7 @@ static void turns_go_on(struct turns *turns)
 	while (turns->running_count < turns->running_max &&
 	       (turn = TAILQ_FIRST(&turns->waiting)) != NULL) {
 		turn_drop(turns, turn);
-		if (worker_now_ms() - turn->since_ms > PATIENCE_MS)
+		if (is_too_late(turns, turn))
 			turns->refuse(turn);
 		else
 			turn_run(turns, turn);

@@ -39,6 +39,7 @@ static void order_start(struct order *order)
 	store_attach(server.store);
 	home_start(order->config);
 	session_rows_start();
+	c2s_start();
 	c2s_configure();
 }
 

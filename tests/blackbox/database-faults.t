@@ -263,6 +263,28 @@ if POSTGRESQL:
                 raise Failure(f"{refused} of {count} logins were refused")
 
 
+    @test("R3: who wants to log in while the database hangs waits for his turn, and behind nobody who has left",
+          timeout=60)
+    def _():
+        with Server(workers=1, limits=dict(LIMITS, login_timeout=60)) as server:
+            clients = []
+            for account in server.accounts([("crowd", None)] * 450):
+                clients.append(account.connect(kind=Client))
+                clients[-1].account = account
+            CLUSTER.pause()
+            try:
+                for client in clients:
+                    client.auth("SCRAM-SHA-1", f"n,,n={client.account.username},r=nonce".encode())
+                # Half of those who were first, and half of those who wait.
+                for client in clients[::2]:
+                    client.abort()
+            finally:
+                CLUSTER.go_on()
+            for client in clients[1::2]:
+                if not client.outcome().tag.endswith("}challenge"):
+                    raise Failure(f"{client.account} was refused")
+
+
 # -- locks --
 
 class Locksmith:

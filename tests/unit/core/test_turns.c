@@ -34,7 +34,7 @@ static void refused(struct turn *turn)
 
 static struct turns turns_made(void)
 {
-	struct turns turns = { RUNNING, WAITING, ran, refused };
+	struct turns turns = { RUNNING, WAITING, TURNS_PATIENCE_MS, ran, refused };
 
 	memset(turns_of, 0, sizeof turns_of);
 	told = 0;
@@ -98,12 +98,28 @@ static void test_patience(void **state)
 	assert_int_equal(turns_count(&turns), 2);
 }
 
+/* Who has a deadline of his own waits for his turn as long as it takes. */
+static void test_no_end_of_patience(void **state)
+{
+	struct turns turns = turns_made();
+
+	turns.patience_ms = 0;
+	turns.refuse = NULL;
+	turns_init(&turns);
+	for (int i = 0; i < 3; i++)
+		assert_true(turns_take(&turns, &turns_of[i]));
+	turns_of[2].since_ms -= 3600000;
+	turns_end(&turns, &turns_of[0]);
+	assert_string_equal(story, "abc");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_leave),
 		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_no_end_of_patience),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
