@@ -44,8 +44,8 @@ int ctl_find_server(struct ctl *ctl, const char **error_out);
  * not open. */
 json_t *ctl_offline(struct ctl *ctl, json_t *request, const char **error_out);
 
-/* On this worker, which has a store: the configuration then has what the database adds to it. False and
- * the reason. */
+/* On this worker, which has a store: the configuration then has what the database adds to it. False
+ * and the reason. */
 bool ctl_read_tables(struct ctl *ctl, struct worker *worker, const char **error_out);
 
 /* One line of standard input, or asked for twice without echo if that is a terminal. NULL and the

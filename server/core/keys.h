@@ -1,5 +1,6 @@
-/* keys.h - configuration keys as tables: what a section of godwit.conf may hold, with type, default,
- * bounds and a sentence for the manual. The parser, --check and the documentation read the same rows. */
+/* keys.h - configuration keys as tables: what a section of godwit.conf may hold, with type,
+ * default, bounds and a sentence for the manual. The parser, --check and the documentation read the
+ * same rows. */
 #ifndef GODWIT_CORE_KEYS_H
 #define GODWIT_CORE_KEYS_H
 
@@ -22,6 +23,7 @@ struct config_key {
 	const char *words; /* of WORD: what it may be, separated by spaces */
 };
 
+/* clang-format off */
 #define CONFIG_SIZE(type_, member, default_, help_) \
 	{ KEY_SIZE, #member, offsetof(type_, member), default_, 0, INT64_MAX / 2, NULL, help_, NULL }
 #define CONFIG_NUMBER(type_, member, default_, minimum_, maximum_, help_) \
@@ -35,5 +37,6 @@ struct config_key {
 #define CONFIG_WORD(type_, member, default_, words_, help_) \
 	{ KEY_WORD, #member, offsetof(type_, member), 0, 0, 0, default_, help_, words_ }
 #define CONFIG_END { .type = KEY_END }
+/* clang-format on */
 
 #endif

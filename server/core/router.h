@@ -14,9 +14,10 @@ struct session;
 struct stanza;
 struct task;
 
-/* Sends a stanza to its `to`: an account of ours (at its home), a domain we serve (here), or another
- * domain by whoever carries stanzas there (remote.h; remote-server-not-found where nobody does). The
- * receipt (may be NULL) is held until the stanza has been dealt with. References are taken as needed. From any worker. */
+/* Sends a stanza to its `to`: an account of ours (at its home), a domain we serve (here), or
+ * another domain by whoever carries stanzas there (remote.h; remote-server-not-found where nobody
+ * does). The receipt (may be NULL) is held until the stanza has been dealt with. References are
+ * taken as needed. From any worker. */
 void router_send(const struct stanza *stanza, struct receipt *receipt);
 /* The same stanza to many bare JIDs, whatever its own `to`: one message for each worker, expanded
  * there in slices (DESIGN: fan-out). What arrives there has the stanza's own `to`: the addressee is

@@ -35,7 +35,7 @@ struct task {
 	void *state; /* of answer and ended */
 	int64_t message_id;
 	int64_t outbox_id; /* deposit.h; 0: it is from nowhere */
-	uint64_t arrival; /* its place among those for the account; 0: it has none yet */
+	uint64_t arrival;  /* its place among those for the account; 0: it has none yet */
 	enum rc rc;
 	unsigned holds;
 	unsigned running; /* functions on the stack that will look at it again */

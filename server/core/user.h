@@ -19,7 +19,8 @@ void user_create(struct account_key key, const char *password, unsigned iteratio
 /* New keys; store_changed() is 0 if there is no such user. */
 void user_set_password(struct account_key key, const char *password, unsigned iterations,
     store_done *on_done, void *state);
-/* The same for a password that stands in the row, which is wiped; not if another stands there then. */
+/* The same for a password that stands in the row, which is wiped; not if another stands there then.
+ */
 void user_take_password(struct account_key key, const char *password, unsigned iterations,
     store_done *on_done, void *state);
 void user_delete(struct account_key key, store_done *on_done, void *state);

@@ -26,7 +26,8 @@ void chores_start(void);
 void chores_stop(void);
 
 /* Has `work` run, then `done`. False if too many wait: nothing is done. `party`, any number, tells
- * whose turn it takes. Without the thread (in tools, and after the stop) both are run in the call. */
+ * whose turn it takes. Without the thread (in tools, and after the stop) both are run in the call.
+ */
 bool chore_give(struct chore *chore, uintptr_t party, void (*work)(struct chore *),
     void (*done)(struct chore *));
 

@@ -1,5 +1,6 @@
-/* database.h - opening the database, bringing its schema up to date, and a connection for each worker:
- * what main and the tools need. Statements are run by what store.h declares, which modules see too. */
+/* database.h - opening the database, bringing its schema up to date, and a connection for each
+ * worker: what main and the tools need. Statements are run by what store.h declares, which modules
+ * see too. */
 #ifndef GODWIT_STORE_DATABASE_H
 #define GODWIT_STORE_DATABASE_H
 
@@ -27,8 +28,8 @@ struct store *store_open(const char *database, const char *schema_dir, bool migr
 void store_attach(struct store *store);
 /* How many requests of the current worker have no answer yet. */
 size_t store_waiting(void);
-/* On a worker, when the process is about to end and all workers still run: what waits for a database
- * that does not answer fails now, and so does what is asked from now on. */
+/* On a worker, when the process is about to end and all workers still run: what waits for a
+ * database that does not answer fails now, and so does what is asked from now on. */
 void store_give_up(void);
 /* On the same worker before it ends: waits, running its loop's events, until all is committed or
  * given up, then closes. */

@@ -69,7 +69,7 @@ struct connection;
 
 /* How the log of changes is read, changes.c. */
 struct change_log {
-	const char *beginning; /* the position before all rows */
+	const char *beginning;          /* the position before all rows */
 	const struct statement *listen; /* so that the connection is woken; NULL: not needed */
 	const struct statement *goal;   /* one value: a position that takes in all there is now */
 	/* Rows of struct change behind position $1 up to position $2, with numbers above $3, at

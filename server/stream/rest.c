@@ -1,12 +1,13 @@
 /* rest.c - parsers of idle streams are given back.
  * A parser keeps 10 to 140 kB. Nearly everybody's header declares the same, so nearly everybody
  * shares the same few (xml/spare.c) and owns none between stanzas. For the others one is made anew
- * in microseconds, but not for every message of a busy chat. So each worker lists the streams whose parser is awake, in the order in which they last
- * stirred. Those that have not for a second go to rest, by one timer that is set while there are
- * any; and the oldest does at once when there are more than a few hundred, so that a storm of
- * logins leaves no holes in the heap that are worth more than its sessions. Who is not logged in
- * has a list of his own, with a few dozen places: thousands who only say hello keep nobody's parser
- * awake but their own, and not for long, while a login costs a few parsers more at worst. */
+ * in microseconds, but not for every message of a busy chat. So each worker lists the streams whose
+ * parser is awake, in the order in which they last stirred. Those that have not for a second go to
+ * rest, by one timer that is set while there are any; and the oldest does at once when there are
+ * more than a few hundred, so that a storm of logins leaves no holes in the heap that are worth
+ * more than its sessions. Who is not logged in has a list of his own, with a few dozen places:
+ * thousands who only say hello keep nobody's parser awake but their own, and not for long, while a
+ * login costs a few parsers more at worst. */
 #include "loop/timer.h"
 #include "loop/worker.h"
 #include "stream/stream-private.h"

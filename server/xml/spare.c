@@ -76,8 +76,7 @@ bool spare_take(struct xml_parser *parser)
 
 bool spare_give(struct xml_parser *parser)
 {
-	if (parser->usual == NULL || parser->fed > SPARE_FED_BYTES ||
-	    spares.count == SPARE_MAX)
+	if (parser->usual == NULL || parser->fed > SPARE_FED_BYTES || spares.count == SPARE_MAX)
 		return false;
 	if (!spares.is_registered)
 		spares_register();

@@ -81,7 +81,7 @@ static void test_to_text(void **state)
 {
 	static const char *const rows[] = {
 		"<message" X " from='a@b/c' to='d@e' id='1' type='chat' "
-		             "xml:lang='de'><body>&lt;</body></message>",
+		"xml:lang='de'><body>&lt;</body></message>",
 		"<presence" X "/>",
 		"<iq" X " to='a' id='1' type='result'><q xmlns='u'><message" X "/></q></iq>",
 	};
