@@ -107,10 +107,8 @@ static bool member_is_true(const json_t *row, const char *name)
 }
 
 /* What is secret is only said to be "changed". */
-static void user_changed(
-    struct concern *concern, const struct change *change, const json_t *before, const json_t *after)
+static void user_changed(struct concern *concern, const json_t *before, const json_t *after)
 {
-	(void)change;
 	has_passwords |= member(after, "password") != NULL;
 	if (before != NULL && after != NULL)
 		concern->has_new_password |= member(after, "password") != NULL ||
@@ -130,11 +128,9 @@ static void contact_removed(struct concern *concern, const json_t *before)
 		STAILQ_INSERT_TAIL(&concern->removed, removed, next);
 }
 
-static void item_changed(
-    struct concern *concern, const struct change *change, const json_t *before, const json_t *after)
+static void item_changed(struct concern *concern, const json_t *before, const json_t *after)
 {
-	(void)after;
-	if (text_equal(change->operation, "delete"))
+	if (after == NULL)
 		contact_removed(concern, before);
 }
 
@@ -154,8 +150,7 @@ static void session_removed(struct concern *concern, const json_t *before)
 /* What a table needs beyond having the account loaded again. */
 static const struct {
 	const char *subject;
-	void (*changed)(struct concern *concern, const struct change *change, const json_t *before,
-	    const json_t *after);
+	void (*changed)(struct concern *concern, const json_t *before, const json_t *after);
 } subjects[] = {
 	{ "users", user_changed },
 	{ "roster_items", item_changed },
@@ -183,7 +178,7 @@ static void change_gather(const struct change *change)
 	concern = concern_of_account(change->domain, change->username);
 	for (size_t i = 0; concern != NULL && i < COUNT_OF(subjects); i++)
 		if (text_equal(change->subject, subjects[i].subject))
-			subjects[i].changed(concern, change, before, after);
+			subjects[i].changed(concern, before, after);
 	live_groups_gather(change, before, after);
 	json_decref(before);
 	json_decref(after);
