@@ -322,3 +322,78 @@ char *time_format(struct arena *arena, int64_t time_us)
 	time_to_text(text, time_us);
 	return arena_strdup(arena, text);
 }
+
+/* Exactly so many digits, which `at` is moved behind. */
+static bool digits_parse(const char **at, int count, int *number_out)
+{
+	*number_out = 0;
+	for (int i = 0; i < count; i++, (*at)++) {
+		if (**at < '0' || **at > '9')
+			return false;
+		*number_out = *number_out * 10 + (**at - '0');
+	}
+	return true;
+}
+
+static bool byte_parse(const char **at, char byte)
+{
+	*at += **at == byte;
+	return (*at)[-1] == byte;
+}
+
+/* ".120345": what is below a microsecond is dropped. */
+static bool fraction_parse(const char **at, int64_t *part_us_out)
+{
+	int64_t unit = 100000;
+
+	*part_us_out = 0;
+	if (**at != '.')
+		return true;
+	for ((*at)++; **at >= '0' && **at <= '9'; (*at)++, unit /= 10)
+		*part_us_out += (**at - '0') * unit;
+	return (*at)[-1] != '.';
+}
+
+/* "Z", "+hh:mm" or "-hh:mm"; nothing for the old format. */
+static bool offset_parse(const char *at, bool is_old, int *seconds_out)
+{
+	int hours, minutes;
+	int sign = *at == '-' ? -1 : 1;
+
+	*seconds_out = 0;
+	if (strcmp(at, "Z") == 0 || (is_old && *at == '\0'))
+		return true;
+	if (*at != '+' && *at != '-')
+		return false;
+	at++;
+	if (!digits_parse(&at, 2, &hours) || !byte_parse(&at, ':') ||
+	    !digits_parse(&at, 2, &minutes) || *at != '\0' || hours > 23 || minutes > 59)
+		return false;
+	*seconds_out = sign * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+bool time_parse(const char *text, int64_t *time_us_out)
+{
+	const char *at = text;
+	bool is_old = strlen(text) >= 9 && text[8] == 'T';
+	struct tm tm = { 0 };
+	int64_t part_us;
+	int offset;
+
+	if (!digits_parse(&at, 4, &tm.tm_year) || (!is_old && !byte_parse(&at, '-')) ||
+	    !digits_parse(&at, 2, &tm.tm_mon) || (!is_old && !byte_parse(&at, '-')) ||
+	    !digits_parse(&at, 2, &tm.tm_mday) || !byte_parse(&at, 'T') ||
+	    !digits_parse(&at, 2, &tm.tm_hour) || !byte_parse(&at, ':') ||
+	    !digits_parse(&at, 2, &tm.tm_min) || !byte_parse(&at, ':') ||
+	    !digits_parse(&at, 2, &tm.tm_sec) || !fraction_parse(&at, &part_us) ||
+	    !offset_parse(at, is_old, &offset))
+		return false;
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+	    tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*time_us_out = ((int64_t)timegm(&tm) - offset) * 1000000 + part_us;
+	return true;
+}

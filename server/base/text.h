@@ -72,5 +72,8 @@ int64_t time_now_us(void);
 #define TIME_TEXT_BYTES 64
 void time_to_text(char text_out[TIME_TEXT_BYTES], int64_t time_us);
 char *time_format(struct arena *arena, int64_t time_us);
+/* Reads a DateTime of XEP-0082, with any offset and any fraction of a second, or of XEP-0091
+ * ("20270301T09:30:00", UTC); false if it is neither. */
+bool time_parse(const char *text, int64_t *time_us_out);
 
 #endif

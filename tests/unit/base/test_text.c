@@ -314,6 +314,38 @@ static const struct {
 	{ -62135596800000000, "0001-01-01T00:00:00.000Z" },
 };
 
+/* As others write it: offsets, fractions, and the format of XEP-0091. */
+static void test_time_parse(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t time_us;
+	} good[] = {
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "2027-03-01T09:30:00.120Z", 1803893400120000 },
+		{ "2027-03-01T09:30:00.1234567Z", 1803893400123456 },
+		{ "2027-03-01T11:00:00+01:30", 1803893400000000 },
+		{ "2027-03-01T08:30:00.5-01:00", 1803893400500000 },
+		{ "20270301T09:30:00", 1803893400000000 },
+		{ "1969-12-31T23:59:59Z", -1000000 },
+		{ "1469-07-21T00:32:29Z", -15792622051000000 },
+	};
+	static const char *const bad[] = { "", "2", "2027-03-01", "2027-03-01T09:30:00",
+		"2027-03-01T09:30:00.Z", "2027-13-01T09:30:00Z", "2027-00-01T09:30:00Z",
+		"2027-03-32T09:30:00Z", "2027-03-01T24:30:00Z", "2027-03-01T09:60:00Z",
+		"2027-03-01T09:30:61Z", "2027-03-01T09:30:00Zx", "2027-03-01T09:30:00+1:00",
+		"2027-03-01T09:30:00+24:00", "2027-03-01 09:30:00Z", "20270301T09:30",
+		"20270301T09:30:00x", "-027-03-01T09:30:00Z", "2027/03/01T09:30:00Z" };
+	int64_t time_us;
+
+	for (size_t i = 0; i < COUNT_OF(good); i++) {
+		assert_true(time_parse(good[i].text, &time_us));
+		assert_int_equal(time_us, good[i].time_us);
+	}
+	for (size_t i = 0; i < COUNT_OF(bad); i++)
+		assert_false(time_parse(bad[i], &time_us));
+}
+
 static void test_time(void **state)
 {
 	struct arena *arena = arena_new(0);
@@ -345,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_time_parse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
