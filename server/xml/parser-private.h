@@ -37,6 +37,8 @@ struct xml_parser {
 	struct arena *arena;
 	struct element *root, *current;
 	size_t depth;
+	size_t entered; /* of a document: elements around that were entered */
+	size_t skipped; /* the depth in one that is dropped */
 	size_t elements;
 	size_t declarations; /* namespaces declared by the start tag that comes next */
 	size_t ns_bytes;     /* of all namespaces that have to be written out */
@@ -49,6 +51,12 @@ struct xml_parser {
 
 /* Sets expat's handlers. */
 void reader_attach(struct xml_parser *parser);
+/* Stops expat, unless it was stopped before. */
+void reader_refuse(struct xml_parser *parser, enum xml_error error);
+/* Makes the element of a start tag (tag.c) in the arena of the child being read; NULL after
+ * refusing it. */
+struct element *reader_tag(
+    struct xml_parser *parser, const XML_Char *reported, const XML_Char **attributes);
 /* Forgets the child being read. */
 void reader_drop(struct xml_parser *parser);
 

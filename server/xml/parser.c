@@ -285,6 +285,11 @@ bool xml_parser_share(struct xml_parser *parser)
 	return true;
 }
 
+size_t xml_parser_line(const struct xml_parser *parser)
+{
+	return parser->expat == NULL ? 0 : (size_t)XML_GetCurrentLineNumber(parser->expat);
+}
+
 const char *xml_parser_content_ns(const struct xml_parser *parser)
 {
 	return parser->content_ns == NULL ? "" : parser->content_ns;

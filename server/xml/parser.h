@@ -36,6 +36,13 @@ enum xml_error {
 	XML_INVALID_XML_VERSION   /* not 1.0: reported as not-well-formed on the wire */
 };
 
+/* What is to be done with an element that begins between stanzas, where a document is read. */
+enum xml_choice {
+	XML_TAKE,  /* as a child of its own */
+	XML_ENTER, /* its children are such children, or chosen in their turn */
+	XML_SKIP   /* dropped as it comes, at any length */
+};
+
 struct xml_events {
 	/* The stream's start tag: an element without children. Lent for the call. */
 	void (*opened)(void *state, const struct element *header);
@@ -44,6 +51,12 @@ struct xml_events {
 	void (*element)(void *state, struct arena *arena, struct element *element);
 	/* The stream's end tag. */
 	void (*closed)(void *state);
+	/* NULL for a stream. Else it is a document (a file), which may be of any length: comments
+	 * and processing instructions are passed over, and this is asked about every first-level
+	 * child; `start` is its start tag, lent for the call. */
+	enum xml_choice (*choose)(void *state, const struct element *start);
+	/* The end tag of an element that was entered. */
+	void (*left)(void *state);
 };
 
 /* `events` is lent for the parser's life. */
@@ -69,6 +82,8 @@ void xml_parser_rest(struct xml_parser *parser);
 bool xml_parser_share(struct xml_parser *parser);
 /* Bytes of an unfinished child (or header), 0 between stanzas. Not from inside an event. */
 size_t xml_parser_pending(const struct xml_parser *parser);
+/* Where reading stands, from 1, for a message about a document; 0 before its first byte. */
+size_t xml_parser_line(const struct xml_parser *parser);
 /* The content namespace (RFC 6120 section 4.8.2): the default one that the stream header declared,
  * or
  * "". From `opened` on; lent. If it is jabber:server, the trees have jabber:client in its place. */

@@ -16,147 +16,17 @@
 /* Room for joining text that is kept from one child to the next. */
 #define TEXT_KEEP_BYTES 4096
 
-/* A name as expat reports it, taken apart. */
-struct name {
-	const char *ns; /* not NUL-terminated */
-	size_t ns_length;
-	const char *local;
-	size_t local_length;
-};
-
 static bool is_deaf(const struct xml_parser *parser)
 {
 	return parser->error != XML_OK || parser->stopped;
 }
 
-static void refuse(struct xml_parser *parser, enum xml_error error)
+void reader_refuse(struct xml_parser *parser, enum xml_error error)
 {
 	if (is_deaf(parser))
 		return;
 	parser->error = error;
 	XML_StopParser(parser->expat, XML_FALSE);
-}
-
-static struct name name_split(const char *reported)
-{
-	size_t length = strlen(reported);
-	const char *separator = memchr(reported, NAME_SEPARATOR, length);
-	struct name name = { .local = reported, .local_length = length };
-
-	if (separator != NULL) {
-		name.ns = reported;
-		name.ns_length = (size_t)(separator - reported);
-		name.local = separator + 1;
-		name.local_length = length - name.ns_length - 1;
-	}
-	return name;
-}
-
-static bool name_is_too_long(const struct xml_parser *parser, const struct name *name)
-{
-	return name->ns_length > parser->limits.max_name_bytes ||
-	       name->local_length > parser->limits.max_name_bytes;
-}
-
-/* The namespace as a string that lives as long as the tree: mostly no copy is made. Below the root,
- * where it is not the parent's, the writer has to name it, and that counts. */
-static const char *ns_intern(struct xml_parser *parser, const struct name *name)
-{
-	const char *parent_ns = parser->current == NULL ? NULL : parser->current->ns;
-	const char *known;
-
-	if (name->ns_length == 0)
-		return "";
-	if (parent_ns != NULL && strncmp(parent_ns, name->ns, name->ns_length) == 0 &&
-	    parent_ns[name->ns_length] == '\0')
-		return parent_ns;
-	if (parent_ns != NULL)
-		parser->ns_bytes += name->ns_length;
-	known = namespace_known(name->ns, name->ns_length);
-	if (known == NULL)
-		return arena_strndup(parser->arena, name->ns, name->ns_length);
-	if (parser->maps_server && strcmp(known, NAMESPACE_SERVER) == 0)
-		return NAMESPACE_CLIENT;
-	return known;
-}
-
-static struct element *element_build(struct xml_parser *parser, const struct name *name)
-{
-	struct element *element =
-	    arena_alloc(parser->arena, sizeof(*element) + name->local_length + 1);
-	char *local = (char *)(element + 1);
-
-	memcpy(local, name->local, name->local_length + 1);
-	*element = (struct element){ .name = local, .ns = ns_intern(parser, name) };
-	return element;
-}
-
-static struct attribute *attribute_build(
-    struct xml_parser *parser, const struct name *name, const char *value)
-{
-	size_t value_size = strlen(value) + 1, name_size = name->local_length + 1;
-	struct attribute *attribute =
-	    arena_alloc(parser->arena, sizeof(*attribute) + name_size + value_size);
-	char *bytes = (char *)(attribute + 1);
-
-	memcpy(bytes, name->local, name_size);
-	memcpy(bytes + name_size, value, value_size);
-	*attribute = (struct attribute){ .name = bytes, .value = bytes + name_size };
-	if (name->ns_length == 0)
-		return attribute;
-	attribute->ns = namespace_known(name->ns, name->ns_length);
-	if (attribute->ns == NULL)
-		attribute->ns = arena_strndup(parser->arena, name->ns, name->ns_length);
-	if (strcmp(attribute->ns, XML_NS) != 0)
-		parser->ns_bytes += name->ns_length;
-	return attribute;
-}
-
-/* Adds the attributes; false if there are too many, one has too long a name, or the namespaces of
- * the child are more bytes than it may have: a prefix lets a short name stand for a long one, in
- * each of thousands of elements, and a receiver would be sent, and have to take, many times what
- * came in. */
-static bool attributes_build(
-    struct xml_parser *parser, struct element *element, const XML_Char **reported)
-{
-	struct attribute **at = &element->attributes;
-	size_t count = parser->declarations;
-
-	if (count > parser->limits.max_attributes)
-		return false;
-	for (; *reported != NULL; reported += 2) {
-		struct name name = name_split(reported[0]);
-
-		if (++count > parser->limits.max_attributes || name_is_too_long(parser, &name))
-			return false;
-		*at = attribute_build(parser, &name, reported[1]);
-		at = &(*at)->next;
-	}
-	return parser->ns_bytes <= parser->limits.max_bytes;
-}
-
-/* Makes the element of a start tag; NULL after refusing it. */
-static struct element *tag_build(
-    struct xml_parser *parser, const XML_Char *reported, const XML_Char **attributes)
-{
-	struct name name = name_split(reported);
-	struct element *element;
-
-	if (name_is_too_long(parser, &name)) {
-		refuse(parser, XML_LIMIT);
-		return NULL;
-	}
-	/* An xml:element could not be written without a prefix, and means nothing to anybody. */
-	if (name.ns_length == strlen(XML_NS) && memcmp(name.ns, XML_NS, name.ns_length) == 0) {
-		refuse(parser, XML_BAD_NAMESPACE_PREFIX);
-		return NULL;
-	}
-	element = element_build(parser, &name);
-	if (!attributes_build(parser, element, attributes)) {
-		refuse(parser, XML_LIMIT);
-		return NULL;
-	}
-	return element;
 }
 
 /* Where the event that is being reported ends, in bytes fed. */
@@ -225,9 +95,9 @@ static void header_opened(
 	replay_finish(parser);
 	parser->stage = STAGE_STREAM;
 	parser->arena = arena_new(0);
-	header = tag_build(parser, name, attributes);
+	header = reader_tag(parser, name, attributes);
 	if (header != NULL && event_end(parser) > parser->limits.max_bytes)
-		refuse(parser, XML_LIMIT);
+		reader_refuse(parser, XML_LIMIT);
 	parser->maps_server = text_equal(parser->content_ns, NAMESPACE_SERVER);
 	if (!is_deaf(parser))
 		parser->events->opened(parser->state, header);
@@ -259,7 +129,7 @@ static void child_complete(struct xml_parser *parser)
 	struct element *root = parser->root;
 
 	if (end - parser->unit_at > parser->limits.max_bytes) {
-		refuse(parser, XML_LIMIT);
+		reader_refuse(parser, XML_LIMIT);
 		return;
 	}
 	parser->arena = NULL;
@@ -269,20 +139,56 @@ static void child_complete(struct xml_parser *parser)
 	parser->events->element(parser->state, arena, root);
 }
 
+/* Whether the element that begins is dropped, with all that is in it. */
+static bool is_skipped(struct xml_parser *parser)
+{
+	if (parser->skipped == 0)
+		return false;
+	if (++parser->skipped > parser->limits.max_depth)
+		reader_refuse(parser, XML_LIMIT);
+	return true;
+}
+
+/* Between stanzas of a document: true if the start tag is one to be read on from. */
+static bool document_goes_on(
+    struct xml_parser *parser, const XML_Char *name, const XML_Char **attributes)
+{
+	struct element *start;
+
+	if (parser->events->choose == NULL || parser->depth > 0)
+		return false;
+	child_begin(parser);
+	start = reader_tag(parser, name, attributes);
+	switch (start == NULL ? XML_SKIP : parser->events->choose(parser->state, start)) {
+	case XML_TAKE:
+		return false;
+	case XML_ENTER:
+		parser->entered++;
+		break;
+	case XML_SKIP:
+		parser->skipped = 1;
+		break;
+	}
+	arena_free(&parser->arena);
+	return true;
+}
+
 static void element_opened(
     struct xml_parser *parser, const XML_Char *name, const XML_Char **attributes)
 {
 	struct element *element;
 
+	if (is_skipped(parser) || document_goes_on(parser, name, attributes) || is_deaf(parser))
+		return;
 	if (parser->arena == NULL)
 		child_begin(parser);
 	text_flush(parser);
 	if (++parser->depth > parser->limits.max_depth ||
 	    ++parser->elements > parser->limits.max_elements) {
-		refuse(parser, XML_LIMIT);
+		reader_refuse(parser, XML_LIMIT);
 		return;
 	}
-	element = tag_build(parser, name, attributes);
+	element = reader_tag(parser, name, attributes);
 	if (element == NULL)
 		return;
 	if (parser->current == NULL)
@@ -311,6 +217,15 @@ static void XMLCALL tag_closed(void *state, const XML_Char *name)
 
 	if (is_deaf(parser))
 		return;
+	if (parser->skipped > 0) {
+		parser->skipped--;
+		return;
+	}
+	if (parser->depth == 0 && parser->entered > 0) {
+		parser->entered--;
+		parser->events->left(parser->state);
+		return;
+	}
 	if (parser->depth == 0) {
 		parser->stage = STAGE_CLOSED;
 		parser->events->closed(parser->state);
@@ -333,9 +248,9 @@ static void XMLCALL text_seen(void *state, const XML_Char *bytes, int length)
 		text_append(&parser->text, bytes, (size_t)length);
 		return;
 	}
-	for (int i = 0; i < length; i++)
+	for (int i = 0; parser->skipped == 0 && i < length; i++)
 		if (strchr(" \t\r\n", bytes[i]) == NULL)
-			refuse(parser, XML_NOT_WELL_FORMED);
+			reader_refuse(parser, XML_NOT_WELL_FORMED);
 }
 
 /* Between stanzas even an empty one: a rest would forget that it was opened. */
@@ -343,30 +258,37 @@ static void XMLCALL cdata_opened(void *state)
 {
 	struct xml_parser *parser = state;
 
-	if (parser->depth == 0)
-		refuse(parser, XML_NOT_WELL_FORMED);
+	if (parser->depth == 0 && parser->skipped == 0)
+		reader_refuse(parser, XML_NOT_WELL_FORMED);
 }
 
 /* RFC 6120 section 11.1. */
 static void XMLCALL doctype_seen(void *state, const XML_Char *name, const XML_Char *system_id,
     const XML_Char *public_id, int has_internal_subset)
 {
-	refuse(state, XML_RESTRICTED);
+	reader_refuse(state, XML_RESTRICTED);
+}
+
+/* In a document they do no harm. */
+static void remark_seen(struct xml_parser *parser)
+{
+	if (parser->events->choose == NULL)
+		reader_refuse(parser, XML_RESTRICTED);
 }
 
 static void XMLCALL comment_seen(void *state, const XML_Char *text)
 {
-	refuse(state, XML_RESTRICTED);
+	remark_seen(state);
 }
 
 static void XMLCALL instruction_seen(void *state, const XML_Char *target, const XML_Char *data)
 {
-	refuse(state, XML_RESTRICTED);
+	remark_seen(state);
 }
 
 static void XMLCALL entity_skipped(void *state, const XML_Char *name, int is_parameter)
 {
-	refuse(state, XML_RESTRICTED);
+	reader_refuse(state, XML_RESTRICTED);
 }
 
 /* Sections 11.5 and 11.6. The bytes are read as UTF-8 whatever this says. */
@@ -374,9 +296,9 @@ static void XMLCALL declaration_seen(
     void *state, const XML_Char *version, const XML_Char *encoding, int standalone)
 {
 	if (encoding != NULL && strcasecmp(encoding, "UTF-8") != 0)
-		refuse(state, XML_UNSUPPORTED_ENCODING);
+		reader_refuse(state, XML_UNSUPPORTED_ENCODING);
 	else if (version != NULL && strcmp(version, "1.0") != 0)
-		refuse(state, XML_INVALID_XML_VERSION);
+		reader_refuse(state, XML_INVALID_XML_VERSION);
 }
 
 void reader_attach(struct xml_parser *parser)

@@ -5,8 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "base/mem.h"
 #include "recorder.h"
+#include "xml/element.h"
 #include "xml/parser-private.h"
 
 /* Feeds a stream header, then the input in steps, under these limits. */
@@ -414,6 +416,95 @@ static void test_free_midway(void **state)
 	assert_non_null(xml_parser_library());
 }
 
+/* ---- documents ---- */
+
+struct reading {
+	struct text log;
+};
+
+static void document_opened(void *state, const struct element *header)
+{
+	text_printf(&((struct reading *)state)->log, "%s(", element_name(header));
+}
+
+static void document_child(void *state, struct arena *arena, struct element *element)
+{
+	text_printf(&((struct reading *)state)->log, "%s ", element_to_text(arena, element));
+	arena_free(&arena);
+}
+
+static void document_left(void *state)
+{
+	text_puts(&((struct reading *)state)->log, ")");
+}
+
+static enum xml_choice document_choose(void *state, const struct element *start)
+{
+	const char *name = element_name(start);
+
+	if (*name == 's')
+		return XML_SKIP;
+	if (*name != 'e')
+		return XML_TAKE;
+	text_printf(&((struct reading *)state)->log, "%s%s(", name,
+	    element_attribute(start, "a") == NULL ? "" : element_attribute(start, "a"));
+	return XML_ENTER;
+}
+
+static enum xml_error document_read(struct reading *reading, const char *input, size_t step)
+{
+	static const struct xml_events events = { document_opened, document_child, document_left,
+		document_choose, document_left };
+	static const struct xml_limits limits = { 40, 3, 9, 9, 20 };
+	struct xml_parser *parser = xml_parser_new(&limits, &events, reading);
+	enum xml_error error = XML_OK;
+
+	text_clear(&reading->log);
+	text_puts(&reading->log, "");
+	for (size_t i = 0; i < strlen(input) && error == XML_OK; i += step)
+		error = xml_parser_feed(
+		    parser, input + i, strlen(input) - i < step ? strlen(input) - i : step);
+	xml_parser_free(&parser);
+	return error;
+}
+
+/* Elements that are entered nest, what is skipped may be of any length, and each child has the
+ * bounds for itself. */
+static void test_documents(void **state)
+{
+	static const struct {
+		const char *input;
+		enum xml_error error;
+		const char *log;
+	} rows[] = {
+		{ "<r/>", XML_OK, "r()" },
+		{ "<r><!-- x --><?p i?><e a='1'><a/> <e><b>x<!-- y -->z</b></e></e><a/></r>",
+		    XML_OK, "r(e1(<a/> e(<b>xz</b> ))<a/> )" },
+		{ "<r><e><s>text<a><b/></a><![CDATA[<x>]]>longer than the limit of "
+		  "forty</s><a/></e></r>",
+		    XML_OK, "r(e(<a/> ))" },
+		{ "<r><s/><e/><e></e></r>", XML_OK, "r(e()e())" },
+		{ "<r><e><a>1234567890123456789012345678901234</a></e></r>", XML_LIMIT, NULL },
+		{ "<r><s><a><b><c/></b></a></s></r>", XML_LIMIT, NULL },
+		{ "<r><e>text</e></r>", XML_NOT_WELL_FORMED, NULL },
+		{ "<r><e><a/></r>", XML_NOT_WELL_FORMED, NULL },
+		{ "<!DOCTYPE r [<!ENTITY a 'b'>]><r/>", XML_RESTRICTED, NULL },
+		{ "<r><e><a>&a;</a></e></r>", XML_RESTRICTED, NULL },
+	};
+	struct reading reading = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		for (size_t step = 1; step <= strlen(rows[i].input); step++) {
+			assert_int_equal(
+			    document_read(&reading, rows[i].input, step), rows[i].error);
+			if (rows[i].log != NULL)
+				assert_string_equal(reading.log.at, rows[i].log);
+		}
+	}
+	text_free(&reading.log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +524,7 @@ int main(void)
 		cmocka_unit_test(test_content_ns),
 		cmocka_unit_test(test_set_limits),
 		cmocka_unit_test(test_free_midway),
+		cmocka_unit_test(test_documents),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
