@@ -136,7 +136,7 @@ def commands():
     """What godwitctl can do: ("user add", ...), and its options."""
     text = program("godwitctl", "--help").stdout
     return (re.findall(r"(?m)^  ([a-z]+(?: [a-z]+)?)(?= [A-Z\[]|  )", text),
-            re.findall(r"(?m)^  (--\w+)", text))
+            re.findall(r"(?m)^  (--[\w-]+)", text))
 
 
 def completed(*words):
@@ -173,7 +173,7 @@ def missing_in_manuals():
     for option in options:
         if "Fl " + option[1:] not in tool:
             yield "doc/godwitctl.1: no " + option
-    for option in re.findall(r"(?m)^  (--\w+)", program("godwit", "--help").stdout):
+    for option in re.findall(r"(?m)^  (--[\w-]+)", program("godwit", "--help").stdout):
         if "Fl " + option[1:] not in server:
             yield "doc/godwit.8: no " + option
 

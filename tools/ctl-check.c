@@ -1,6 +1,5 @@
 /* ctl-check.c - whether all is there that a server needs: each thing a line, "ok" or "FAIL" with
  * the cure. Nothing is changed by it. */
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "net/tls.h"
 #include "loop/worker.h"
 #include "store/database.h"
+#include "tools/ctl-database.h"
 #include "tools/ctl.h"
 
 /* What was found so far. */
@@ -135,13 +135,6 @@ static void check_server(struct checkup *checkup)
 	}
 }
 
-/* SQLite would make the file. */
-static bool database_is_there(const char *database)
-{
-	return strncmp(database, "sqlite:", 7) != 0 || access(database + 7, F_OK) == 0 ||
-	       errno != ENOENT;
-}
-
 /* Values of the table settings, which win over the file. */
 static void check_settings(struct checkup *checkup)
 {
@@ -191,7 +184,7 @@ static void check_database(struct checkup *checkup)
 		note_failed(checkup, "user", error);
 		return;
 	}
-	if (!database_is_there(ctl->top->database)) {
+	if (ctl_database_is_absent(ctl->top->database)) {
 		note_failed(checkup, "database",
 		    arena_printf(ctl->arena,
 			"there is no %s yet; start the server once, it makes it",

@@ -3,17 +3,16 @@
  * for one, tells its contacts. */
 #include "admin/command.h"
 #include "admin/config-rows.h"
-#include "admin/privileges.h"
 #include "base/arena.h"
 #include "core/config.h"
 #include "core/home.h"
 #include "core/hooks.h"
 #include "core/loader.h"
 #include "core/module.h"
-#include "tools/ctl.h"
 #include "loop/timer.h"
 #include "loop/worker.h"
-#include "store/database.h"
+#include "tools/ctl-database.h"
+#include "tools/ctl.h"
 
 #define REST_STEP_MS 2
 
@@ -102,39 +101,27 @@ static json_t *command_run_alone(struct ctl *ctl, json_t *request, struct worker
 
 json_t *ctl_offline(struct ctl *ctl, json_t *request, const char **error_out)
 {
-	const struct config *config;
+	struct ctl_database *database = ctl_database_open(ctl, true, error_out);
 	struct worker *worker;
-	struct store *store;
 	json_t *answer = NULL;
 
-	if (!ctl_configure(ctl, error_out))
-		return NULL;
-	config = ctl->config;
-	/* Files that the server makes are the server's. */
-	if (!privileges_drop(config->user, ctl->config_path, ctl->arena, error_out))
-		return NULL;
-	store = store_open(
-	    config->database, config->schema, true, &STORE_LIMITS_DEFAULT, ctl->arena, error_out);
-	if (store == NULL)
+	if (database == NULL)
 		return NULL;
 	hooks_init();
 	if (!loader_start()) {
 		*error_out = "a module refused to start; its reason stands above";
-		store_close(&store);
+		ctl_database_close(&database);
 		return NULL;
 	}
-	worker = worker_new(0);
-	worker_enter(worker);
+	worker = ctl_database_worker(database);
 	homes_init(&worker, 1);
-	store_attach(store);
 	if (ctl_read_tables(ctl, worker, error_out))
 		answer = command_run_alone(ctl, request, worker);
-	store_detach(store);
+	ctl_database_detach(database);
 	if (answer != NULL)
 		home_stop();
-	worker_free(&worker);
+	ctl_database_close(&database);
 	loader_stop();
 	hooks_free();
-	store_close(&store);
 	return answer;
 }

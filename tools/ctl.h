@@ -21,6 +21,9 @@ struct ctl {
 	struct config *config;    /* the whole; NULL until ctl_configure() */
 	bool has_modules;
 	bool json;
+	bool applies, replaces;   /* of an import */
+	size_t max_account_bytes; /* 0: the default */
+	char special[8];          /* the letters of options that only some commands take */
 };
 
 /* Says on standard error why not, and returns CTL_FAILED. */
@@ -70,5 +73,7 @@ int ctl_status(struct ctl *ctl, char **arguments);
 int ctl_reload(struct ctl *ctl, char **arguments);
 int ctl_stop(struct ctl *ctl, char **arguments);
 int ctl_check(struct ctl *ctl, char **arguments);
+int ctl_export(struct ctl *ctl, char **arguments);
+int ctl_import(struct ctl *ctl, char **arguments);
 
 #endif

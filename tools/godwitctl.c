@@ -3,6 +3,7 @@
 #include "build-config.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/config.h"
 #include "tools/ctl.h"
 #include "xmpp/jid.h"
@@ -25,6 +27,7 @@ static const struct command_row {
 	int minimum, maximum;
 	int (*run)(struct ctl *ctl, char **arguments);
 	const char *help;
+	const char *options; /* letters of those that only some commands take; NULL: none */
 } rows[] = {
 	{ "user", "add", "JID", 1, 1, ctl_user_add, "make an account" },
 	{ "user", "passwd", "JID", 1, 1, ctl_user_passwd, "give it another password" },
@@ -38,8 +41,19 @@ static const struct command_row {
 	{ "status", NULL, "", 0, 0, ctl_status, "tell how the server is" },
 	{ "reload", NULL, "", 0, 0, ctl_reload, "read configuration and certificates again" },
 	{ "stop", NULL, "", 0, 0, ctl_stop, "end the server in good order" },
+	{ "export", NULL, "FILE [DOMAIN]", 1, 2, ctl_export,
+	    "write accounts to a file (XEP-0227)" },
+	{ "import", NULL, "FILE ...", 1, INT_MAX, ctl_import, "read accounts from files (XEP-0227)",
+	    "arm" },
 	{ "check", NULL, "", 0, 0, ctl_check, "check all that a server needs, running or not" },
 };
+
+/* Letters after 'Z' that are not "ch" are only for some commands. */
+static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+	{ "json", no_argument, NULL, 'J' }, { "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' }, { "apply", no_argument, NULL, 'a' },
+	{ "replace", no_argument, NULL, 'r' },
+	{ "max-account-bytes", required_argument, NULL, 'm' }, { 0 } };
 
 static void usage_commands(FILE *out)
 {
@@ -62,6 +76,12 @@ static int usage(FILE *out, int status)
 	    "  --json         answer in JSON\n"
 	    "  --version      print the version\n"
 	    "  --help         print this\n"
+	    "\n"
+	    "An import tells what it would do, and does it with these:\n"
+	    "  --apply        change the database\n"
+	    "  --replace      the file has its way where the database has something else\n"
+	    "  --max-account-bytes NUMBER\n"
+	    "                 leave out accounts that need more memory (67108864)\n"
 	    "\n"
 	    "Passwords are read from standard input, one line, or asked for. Commands of \"user\"\n"
 	    "work without a running server, too.\n",
@@ -127,6 +147,18 @@ static int words_refuse(struct arena *arena, char **words)
 	return CTL_USAGE;
 }
 
+/* An option that the command does not take. */
+static int special_refuse(char **words, int used, char letter)
+{
+	size_t i = 0;
+
+	while (options[i].val != letter)
+		i++;
+	ctl_fail("\"%s%s%s\" takes no --%s", words[0], used > 1 ? " " : "",
+	    used > 1 ? words[1] : "", options[i].name);
+	return CTL_USAGE;
+}
+
 static int command_run_words(struct ctl *ctl, char **words)
 {
 	int used, count = 0;
@@ -136,6 +168,9 @@ static int command_run_words(struct ctl *ctl, char **words)
 		return words_refuse(ctl->arena, words);
 	while (words[used + count] != NULL)
 		count++;
+	for (const char *given = ctl->special; *given != '\0'; given++)
+		if (row->options == NULL || strchr(row->options, *given) == NULL)
+			return special_refuse(words, used, *given);
 	if (count >= row->minimum && count <= row->maximum)
 		return row->run(ctl, words + used);
 	fprintf(stderr, "usage: godwitctl %s%s%s%s%s\n", row->noun, row->verb == NULL ? "" : " ",
@@ -160,11 +195,27 @@ static int run(struct ctl *ctl, char **words)
 	return fflush(stdout) == 0 ? status : CTL_FAILED;
 }
 
+/* Letters that were given gather, for the command to be asked about. */
+static bool special_take(struct ctl *ctl, char letter, const char *value)
+{
+	int64_t number;
+
+	if (strchr(ctl->special, letter) == NULL)
+		ctl->special[strlen(ctl->special)] = letter;
+	ctl->applies |= letter == 'a';
+	ctl->replaces |= letter == 'r';
+	if (letter != 'm')
+		return true;
+	if (number_parse(value, 1 << 16, INT64_C(1) << 31, &number)) {
+		ctl->max_account_bytes = (size_t)number;
+		return true;
+	}
+	ctl_fail("--max-account-bytes is a number between 65536 and 2147483648");
+	return false;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-		{ "json", no_argument, NULL, 'j' }, { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' }, { 0 } };
 	struct ctl ctl = { .config_path = DEFAULT_CONFIG };
 	int option;
 
@@ -173,7 +224,7 @@ int main(int argc, char **argv)
 		case 'c':
 			ctl.config_path = optarg;
 			break;
-		case 'j':
+		case 'J':
 			ctl.json = true;
 			break;
 		case 'V':
@@ -181,6 +232,12 @@ int main(int argc, char **argv)
 			return CTL_GOOD;
 		case 'h':
 			return usage(stdout, CTL_GOOD);
+		case 'a':
+		case 'r':
+		case 'm':
+			if (!special_take(&ctl, (char)option, optarg))
+				return CTL_USAGE;
+			break;
 		default:
 			ctl_fail("godwitctl --help lists what there is");
 			return CTL_USAGE;
