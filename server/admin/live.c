@@ -116,22 +116,45 @@ static void user_changed(struct concern *concern, const json_t *before, const js
 		                             member(after, "scram_sha_256") != NULL;
 }
 
-static void contact_removed(struct concern *concern, const json_t *before)
+static bool is_of_same_account(const json_t *before, const json_t *after)
 {
-	struct removed_contact *removed = arena_alloc_zero(concern->arena, sizeof *removed);
-	const char *contact = member(before, "contact");
-
-	removed->jid = contact == NULL ? NULL : jid_parse(concern->arena, contact);
-	removed->state.subscription = subscription_named(member(before, "subscription"));
-	removed->state.ask = member_is_true(before, "ask");
-	if (removed->jid != NULL)
-		STAILQ_INSERT_TAIL(&concern->removed, removed, next);
+	return text_equal(member(before, "domain"), member(after, "domain")) &&
+	       text_equal(member(before, "username"), member(after, "username"));
 }
 
+static struct subscription_state state_of(const json_t *row)
+{
+	return (struct subscription_state){
+		.subscription = subscription_named(member(row, "subscription")),
+		.ask = member_is_true(row, "ask"),
+	};
+}
+
+/* What the row said and does not say any more, having been deleted or changed. */
+static struct subscription_state state_lost(const json_t *before, const json_t *after)
+{
+	struct subscription_state lost = state_of(before), kept = state_of(after);
+
+	if (!text_equal(member(before, "contact"), member(after, "contact")))
+		return lost;
+	lost.subscription &= (uint8_t)~kept.subscription;
+	lost.ask &= !kept.ask && (kept.subscription & SUBSCRIPTION_TO) == 0;
+	return lost;
+}
+
+/* A row that is on another's list now, since the account was renamed, ends nothing. */
 static void item_changed(struct concern *concern, const json_t *before, const json_t *after)
 {
-	if (after == NULL)
-		contact_removed(concern, before);
+	const char *contact = member(before, "contact");
+	struct removed_contact *removed;
+
+	if (contact == NULL || (after != NULL && !is_of_same_account(before, after)))
+		return;
+	removed = arena_alloc_zero(concern->arena, sizeof *removed);
+	removed->jid = jid_parse(concern->arena, contact);
+	removed->state = state_lost(before, after);
+	if (removed->jid != NULL)
+		STAILQ_INSERT_TAIL(&concern->removed, removed, next);
 }
 
 /* By its number: another session may have the same address by now. */

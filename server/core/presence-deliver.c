@@ -2,6 +2,8 @@
  * sessions (RFC 6121 sections 4.2.3, 4.4.3, 4.5.3), and probes, which the server answers (4.3.2).
  */
 #include "core/account.h"
+#include "core/config.h"
+#include "core/home.h"
 #include "core/presence.h"
 #include "core/presence-private.h"
 #include "core/router.h"
@@ -10,15 +12,25 @@
 
 /* ---- probes ---- */
 
+/* An account of ours asks as such, not as one of its sessions, when its row has been given a
+ * subscription with SQL. The contact's row may be about to be given its side: nobody says no. */
+static bool prober_is_hopeful(const struct jid *prober)
+{
+	return jid_is_bare(prober) && config_serves(home_config(), prober);
+}
+
 /* From the account, or the session that was asked for: that nobody is there; from the account
  * alone, and to the prober's, as subscriptions are: that the prober may not know. Section 4.3.2.1:
  * with the id of the probe. */
 static void probe_reply(const struct stanza *probe, const struct jid *asked, enum stanza_type type)
 {
-	struct arena *arena = arena_new(0);
 	const struct jid *prober = stanza_from(probe);
+	struct arena *arena;
 	struct stanza *reply;
 
+	if (prober_is_hopeful(prober))
+		return;
+	arena = arena_new(0);
 	if (type == PRESENCE_UNSUBSCRIBED)
 		reply = stanza_new(
 		    type, jid_bare(arena, asked), jid_bare(arena, prober), stanza_id(probe));

@@ -241,3 +241,17 @@ void presence_hide(struct account *account, const struct jid *contact)
 		if (session->presence != NULL)
 			presence_send(PRESENCE_UNAVAILABLE, session->jid, contact);
 }
+
+/* From the account itself: see probe_answer(). */
+void presence_ask(struct account *account, const struct jid *contact)
+{
+	struct session *session;
+
+	if (presence_is_hidden(account, contact))
+		return;
+	TAILQ_FOREACH (session, &account->sessions, sibling)
+		if (session->presence != NULL)
+			break;
+	if (session != NULL)
+		presence_send(PRESENCE_PROBE, account->jid, contact);
+}

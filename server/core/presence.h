@@ -35,6 +35,8 @@ void presence_send(enum stanza_type type, const struct jid *from, const struct j
 /* The presence of all available sessions of an account to one contact; or that they are gone. */
 void presence_show(struct account *account, const struct jid *contact);
 void presence_hide(struct account *account, const struct jid *contact);
+/* The presence of a contact, if it shares it, to all available sessions of the account. */
+void presence_ask(struct account *account, const struct jid *contact);
 
 /* Called by home.c. */
 void presence_start(void);

@@ -1,7 +1,7 @@
 /* roster-change.c - what was changed in a roster from outside. Interested resources get a push
  * (RFC 6121 section 2.1.6); who may see the account from now on is shown its presence, who may not
- * any more sees it go (sections 3.1.5 and 3.2.2). Whom the account may see is told by that one's
- * roster. */
+ * any more sees it go (sections 3.1.5 and 3.2.2). Whom the account may see by a row of its own is
+ * asked (section 4.3); on account of groups, that one's roster shows it. */
 #include "core/roster-change.h"
 
 #include "core/account.h"
@@ -119,6 +119,7 @@ void contact_changed(
     struct account *account, const struct jid *contact, const struct contact_before *before)
 {
 	struct roster_view view = roster_view(account, contact);
+	const struct roster_item *item = roster_find(account, contact);
 	unsigned begun = view.subscription & ~before->subscription;
 	unsigned ended = before->subscription & ~view.subscription;
 
@@ -128,6 +129,8 @@ void contact_changed(
 		presence_hide(account, contact);
 	if ((begun & SUBSCRIPTION_FROM) != 0)
 		presence_show(account, contact);
+	if ((begun & roster_item_state(item).subscription & SUBSCRIPTION_TO) != 0)
+		presence_ask(account, contact);
 }
 
 static void change_free(struct roster_change *change)

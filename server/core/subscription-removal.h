@@ -1,5 +1,6 @@
-/* subscription-removal.h - a roster row was deleted with SQL: what a client would have done by
- * removing the contact is done for it. */
+/* subscription-removal.h - a roster row was deleted with SQL, or a subscription in it has ended:
+ * what a client would have done by removing the contact, or by ending the subscription, is done for
+ * it. */
 #ifndef GODWIT_CORE_SUBSCRIPTION_REMOVAL_H
 #define GODWIT_CORE_SUBSCRIPTION_REMOVAL_H
 
@@ -7,8 +8,8 @@ struct jid;
 struct subscription_state;
 
 /* The row of `contact` on the roster of `owner` (bare JIDs; the owner's home is here) said `state`.
- * Unless it is there again, the contact is told what has ended (RFC 6121 section 2.5.2), also for
- * an owner who is deleted. */
+ * Of what it does not say now, the contact is told that it has ended (RFC 6121 sections 2.5.2,
+ * 3.2.1 and 3.3.1), also for an owner who is deleted. */
 void subscription_removed(
     const struct jid *owner, const struct jid *contact, struct subscription_state state);
 

@@ -86,6 +86,18 @@ class Day:
         self.a.expect(f"<presence from='{self.b.jid}'/>")
         self.b.expect(f"<presence from='{self.a.jid}'/>")
 
+    def subscriptions_ended(self):
+        for client, account, other in ((self.a, self.alice, self.b), (self.b, self.bob, self.a)):
+            client.expect_push(other.bare, subscription="none")
+            client.expect(f"<presence from='{other.jid}' type='unavailable'/>")
+            wait_until(lambda name=account.username: self.server.sql(
+                f"SELECT subscription FROM roster_items WHERE username = '{name}'") == [("none",)], "the row")
+
+    def subscriptions_begun(self):
+        for client, other in ((self.a, self.b), (self.b, self.a)):
+            client.expect_push(other.bare, subscription="both")
+            client.expect(f"<presence from='{other.jid}' type='{ABSENT}'/>")
+
     def group_joined(self):
         self.a.expect_push("bob@example.org", name="Bob", inside="<group>Colleagues</group>")
 
@@ -270,6 +282,8 @@ class Day:
         "DELETE FROM users": carol_deleted,
         "DELETE FROM deleted_users": name_free,
         "INSERT INTO roster_items": contacts_made,
+        "UPDATE roster_items SET subscription = 'none'": subscriptions_ended,
+        "UPDATE roster_items SET subscription = 'both'": subscriptions_begun,
         "INSERT INTO roster_groups": group_joined,
         "DELETE FROM roster_groups": group_left,
         "UPDATE roster_items SET name": renamed,

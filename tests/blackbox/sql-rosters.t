@@ -44,7 +44,7 @@ def _(server, romeo, juliet):
     r.expect_push(juliet.jid, subscription="both", name="Jule")
 
 
-@two_users("presence stops for who is no longer to see it")
+@two_users("presence stops for who is no longer to see it, and that one's row changes as well")
 def _(server, romeo, juliet):
     befriend(romeo, juliet)
     r, j = online(romeo, "orchard"), online(juliet, "balcony")
@@ -52,8 +52,91 @@ def _(server, romeo, juliet):
     server.sql(f"UPDATE roster_items SET subscription = 'to' WHERE {of(romeo, juliet)}")
     r.expect_push(juliet.jid, subscription="to")
     j.expect(f"<presence type='unavailable' from='{r.jid}'/>")
+    j.expect(f"<presence type='unsubscribed' from='{romeo.jid}'/>")
+    j.expect_push(romeo.jid, subscription="from")
     r.presence(inside="<show>away</show>")
     j.expect_nothing("<presence/>", after=r)
+    subscriptions(server, romeo, "to", juliet, "from")
+
+
+def subscriptions(server, one, ones, other, others):
+    for owner, contact, wanted in ((one, other, ones), (other, one, others)):
+        carry(lambda o=owner, c=contact, w=wanted: server.sql(
+            f"SELECT subscription FROM roster_items WHERE {of(o, c)}") == [(w,)], f"{owner}'s row")
+
+
+@two_users("who is to see somebody sees at once who is there")
+def _(server, romeo, juliet):
+    server.sql(insert(item(romeo, juliet, "none"), item(juliet, romeo, "from")))
+    r, j = online(romeo, "orchard"), online(juliet, "balcony")
+    k = online(juliet, "garden")
+    for client in (r, j, k):
+        client.sync()
+    server.sql(f"UPDATE roster_items SET subscription = 'to' WHERE {of(romeo, juliet)}")
+    r.expect_push(juliet.jid, subscription="to")
+    for client in (j, k):
+        r.expect(f"<presence from='{client.jid}' type='{ABSENT}'/>")
+    subscriptions(server, romeo, "to", juliet, "from")
+
+
+@two_users("one side comes after the other, in either order: nobody is refused, each sees the other")
+def _(server, romeo, juliet):
+    r, j = online(romeo, "orchard"), online(juliet, "balcony")
+    server.sql(insert(item(romeo, juliet)))
+    r.expect_push(juliet.jid, subscription="both")
+    j.expect(f"<presence from='{r.jid}'/>")
+    r.expect_nothing("<presence/>", after=j)
+    server.sql(insert(item(juliet, romeo)))
+    j.expect_push(romeo.jid, subscription="both")
+    r.expect(f"<presence from='{j.jid}'/>")
+    subscriptions(server, romeo, "both", juliet, "both")
+
+
+@two_users("who is no longer to see somebody sees that one go, and the other's row changes as well")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    r, j = online(romeo, "orchard"), online(juliet, "balcony")
+    r.expect(f"<presence from='{j.jid}'/>")
+    j.expect(f"<presence from='{r.jid}'/>")
+    server.sql(f"UPDATE roster_items SET subscription = 'from' WHERE {of(romeo, juliet)}")
+    r.expect_push(juliet.jid, subscription="from")
+    r.expect(f"<presence type='unavailable' from='{j.jid}'/>")
+    j.expect_push(romeo.jid, subscription="to")
+    j.presence(inside="<show>away</show>")
+    r.expect_nothing(f"<presence from='{j.jid}'/>", after=j)
+    r.presence(inside="<show>dnd</show>")
+    j.expect(f"<presence from='{r.jid}'><show>dnd</show></presence>")
+    subscriptions(server, romeo, "from", juliet, "to")
+
+
+@two_users("the same for who is away, and for a request that is taken back")
+def _(server, romeo, juliet):
+    befriend(romeo, juliet)
+    server.sql(f"UPDATE roster_items SET subscription = 'none' WHERE {of(romeo, juliet)}")
+    subscriptions(server, romeo, "none", juliet, "none")
+    j = online(juliet, "balcony")
+    r = online(romeo, "orchard")
+    r.presence("subscribe", juliet.jid)
+    j.expect(f"<presence type='subscribe' from='{romeo.jid}'/>")
+    r.expect_push(juliet.jid, ask="subscribe", subscription="none")
+    server.sql(f"UPDATE roster_items SET ask = {'false' if FLAVOUR == 'postgresql' else 0} "
+               f"WHERE {of(romeo, juliet)}")
+    r.expect_push(juliet.jid, subscription="none")
+    j.expect(f"<presence type='unsubscribe' from='{romeo.jid}'/>")
+    carry(lambda: server.sql(f"SELECT 1 FROM subscription_requests WHERE {of(juliet, romeo)}") == [],
+          "no request")
+
+
+@two_users("a blocked contact that somebody is to see is not asked")
+def _(server, romeo, juliet):
+    server.sql(insert(item(romeo, juliet, "none"), item(juliet, romeo, "from")))
+    r, j = online(romeo, "orchard"), online(juliet, "balcony")
+    r.expect(f"<presence from='{j.jid}'/>")
+    r.set(f"<block xmlns='urn:xmpp:blocking'><item jid='{juliet.jid}'/></block>")
+    server.sql(f"UPDATE roster_items SET subscription = 'to' WHERE {of(romeo, juliet)}")
+    r.expect_push(juliet.jid, subscription="to")
+    j.sync()
+    r.expect_nothing("<presence/>")
 
 
 @two_users("a deleted row is a removed contact: the other is told and sees nothing more")
