@@ -176,7 +176,7 @@ static const char *name_text(const X509_NAME *name, struct arena *arena)
 	return text;
 }
 
-static int64_t time_us(const ASN1_TIME *time)
+int64_t tls_time_us(const ASN1_TIME *time)
 {
 	struct tm tm;
 
@@ -185,7 +185,7 @@ static int64_t time_us(const ASN1_TIME *time)
 	return (int64_t)timegm(&tm) * 1000000;
 }
 
-static bool leaf_names(X509 *leaf, const char *domain)
+bool tls_certificate_names(X509 *leaf, const char *domain)
 {
 	const unsigned flags =
 	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS;
@@ -209,8 +209,8 @@ bool tls_certificate_facts(const char *file, const char *domain, struct arena *a
 	if (leaf == NULL)
 		return false;
 	*facts_out = (struct tls_facts){
-		.not_after_us = time_us(X509_get0_notAfter(leaf)),
-		.names_domain = leaf_names(leaf, domain),
+		.not_after_us = tls_time_us(X509_get0_notAfter(leaf)),
+		.names_domain = tls_certificate_names(leaf, domain),
 		.subject = name_text(X509_get_subject_name(leaf), arena),
 		.issuer = name_text(X509_get_issuer_name(leaf), arena),
 	};

@@ -43,10 +43,10 @@ static void issuers_take(struct tls_issuers *issuers, const STACK_OF(X509_INFO) 
 		issuer_add(issuers, sk_X509_INFO_value(infos, i));
 }
 
-bool tls_issuers_load(
-    struct tls_issuers *issuers_out, const char *file, struct arena *arena, const char **error_out)
+bool tls_issuers_load(struct tls_issuers *issuers_out, const char *what, const char *file,
+    struct arena *arena, const char **error_out)
 {
-	FILE *stream = tls_open_pem("client_ca", file, arena, error_out);
+	FILE *stream = tls_open_pem(what, file, arena, error_out);
 	STACK_OF(X509_INFO) * infos;
 
 	if (stream == NULL)
@@ -60,9 +60,9 @@ bool tls_issuers_load(
 	if (infos != NULL && sk_X509_NAME_num(issuers_out->names) > 0)
 		return true;
 	*error_out = arena_printf(arena,
-	    "client_ca %s holds no certificate in PEM form (%s); it has to contain those of who "
-	    "issues certificates to users, each beginning with -----BEGIN CERTIFICATE-----",
-	    file, tls_reason());
+	    "%s %s holds no certificate in PEM form (%s); it has to contain those of who issues "
+	    "certificates to %s, each beginning with -----BEGIN CERTIFICATE-----",
+	    what, file, tls_reason(), strcmp(what, "ca") == 0 ? "servers" : "users");
 	tls_issuers_free(issuers_out);
 	return false;
 }
@@ -105,8 +105,8 @@ void tls_issuers_ask(const struct tls_issuers *issuers, SSL_CTX *context)
 
 /* ---- afterwards */
 
-/* Constant text, or NULL: it is to be trusted. */
-static const char *certificate_refusal(SSL *ssl, X509 *certificate, X509_STORE *store)
+const char *tls_certificate_refusal(
+    SSL *ssl, X509 *certificate, X509_STORE *store, const char *purpose)
 {
 	X509_STORE_CTX *context = X509_STORE_CTX_new();
 	X509_VERIFY_PARAM *param;
@@ -114,7 +114,7 @@ static const char *certificate_refusal(SSL *ssl, X509 *certificate, X509_STORE *
 
 	if (context != NULL &&
 	    X509_STORE_CTX_init(context, store, certificate, SSL_get_peer_cert_chain(ssl)) == 1) {
-		X509_STORE_CTX_set_default(context, "ssl_client");
+		X509_STORE_CTX_set_default(context, purpose);
 		X509_STORE_CTX_set_depth(context, DEPTH_MAX);
 		param = X509_STORE_CTX_get0_param(context);
 		X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ssl));
@@ -173,6 +173,6 @@ const char *const *tls_peer_addresses(
 		return NULL;
 	*why_out = issuers == NULL || issuers->store == NULL
 	               ? "this domain takes no certificates of clients"
-	               : certificate_refusal(ssl, certificate, issuers->store);
+	               : tls_certificate_refusal(ssl, certificate, issuers->store, "ssl_client");
 	return *why_out == NULL ? certificate_addresses(certificate, arena) : NULL;
 }

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <openssl/ssl.h>
@@ -11,6 +12,7 @@
 struct arena;
 struct tls_certificate;
 struct tls_set;
+struct tls_trust;
 
 /* More workers than anybody runs. */
 #define TLS_WORKERS_MAX 256
@@ -38,17 +40,28 @@ struct tls_issuers {
 	STACK_OF(X509_NAME) * names;
 };
 
-/* Reads the PEM file; false and a text if it does not serve. */
-bool tls_issuers_load(
-    struct tls_issuers *issuers_out, const char *file, struct arena *arena, const char **error_out);
+/* Reads the PEM file, "client_ca" or "ca" in the text; false and a text if it does not serve. */
+bool tls_issuers_load(struct tls_issuers *issuers_out, const char *what, const char *file,
+    struct arena *arena, const char **error_out);
 void tls_issuers_copy(struct tls_issuers *copy_out, const struct tls_issuers *issuers);
 void tls_issuers_free(struct tls_issuers *issuers);
 /* Has the context ask clients for a certificate, which they need not show, if there are issuers.
  * The handshake takes any, as long as the client has the key. */
 void tls_issuers_ask(const struct tls_issuers *issuers, SSL_CTX *context);
+/* Why the peer's certificate does not count for that purpose of X509_PURPOSE, if these are to be
+ * trusted: constant text; NULL: it does. */
+const char *tls_certificate_refusal(
+    SSL *ssl, X509 *certificate, X509_STORE *store, const char *purpose);
+/* As transport_peer_is(). */
+bool tls_peer_is(SSL *ssl, const struct tls_trust *trust, const char *domain, const char **why_out);
 /* As transport_peer_addresses(). */
 const char *const *tls_peer_addresses(
     SSL *ssl, const struct tls_issuers *issuers, struct arena *arena, const char **why_out);
+
+/* Whether the certificate names the domain by a DNS-ID (RFC 9525 section 6.3). */
+bool tls_certificate_names(X509 *certificate, const char *domain);
+
+int64_t tls_time_us(const ASN1_TIME *time);
 
 /* Why libssl or libcrypto refused last: constant text, never NULL. Empties its queue of errors. */
 const char *tls_reason(void);
@@ -59,8 +72,14 @@ const char *tls_reason(void);
 bool tls_name_ascii(const char *domain, char *out);
 
 /* A server's end of TLS on `fd`, from the contexts of the current worker; `alpn` points to what
- * transport_start_tls() was given and outlives it, `domain` is as there. NULL if libssl refuses. */
-SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn, const char *domain);
+ * transport_start_tls() was given and outlives it, `domain` is as there. `asks`: for the
+ * certificate of who connects, which need not be shown. NULL if libssl refuses. */
+SSL *tls_accept(
+    struct tls_set *set, int fd, const char *const *alpn, const char *domain, bool asks);
+/* A client's end, which shows the certificate of `domain` if it is asked for one, and takes any. As
+ * transport_connect_tls(). */
+SSL *tls_connect(
+    struct tls_set *set, int fd, const char *alpn, const char *domain, const char *server_name);
 
 /* Who issues certificates to the clients of that domain; NULL if it is none of ours. */
 const struct tls_issuers *tls_set_issuers(const struct tls_set *set, const char *domain);

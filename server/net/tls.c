@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "loop/worker.h"
+#include "net/network.h"
 #include "net/tls-private.h"
 
 /* Short record keys first: the data needs no more, and they are cheaper. */
@@ -26,6 +27,10 @@
 #define MODE \
 	(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | \
 	    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
+
+/* A server is asked for its certificate whatever the domain does about users. The second flag,
+ * which means nothing without renegotiation, tells the one from the other. */
+#define ASKS (SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE)
 
 struct tls_domain {
 	struct tls_set *set;
@@ -105,7 +110,7 @@ static bool context_certify(SSL_CTX *context, const struct tls_pair *pair)
 
 static SSL_CTX *context_new(struct tls_set *set, const struct tls_domain *domain)
 {
-	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *context = SSL_CTX_new(TLS_method());
 
 	if (context == NULL)
 		return NULL;
@@ -221,13 +226,17 @@ static int server_name_sent(SSL *ssl, int *alert, void *state)
 	const struct tls_domain *domain = domain_find(set, sent);
 
 	(void)alert;
+	/* libssl asks at the end that has sent it, too. */
+	if (SSL_is_server(ssl) == 0)
+		return SSL_TLSEXT_ERR_OK;
 	/* The connection may have moved to another worker since it began. */
 	if (domain == NULL || contexts_make(set) != set->count)
 		return SSL_TLSEXT_ERR_NOACK;
 	context = set->contexts[worker_slot()][domain->index];
 	SSL_set_SSL_CTX(ssl, context);
 	/* This does not go along. */
-	SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), NULL);
+	if ((SSL_get_verify_mode(ssl) & ASKS) != ASKS)
+		SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), NULL);
 	return SSL_TLSEXT_ERR_OK;
 }
 
@@ -253,8 +262,8 @@ static bool domain_load(struct tls_domain *domain, const struct tls_certificate 
 			return false;
 		*error_out = NULL;
 	}
-	if (certificate->client_ca != NULL &&
-	    !tls_issuers_load(&domain->issuers, certificate->client_ca, arena, error_out)) {
+	if (certificate->client_ca != NULL && !tls_issuers_load(&domain->issuers, "client_ca",
+						  certificate->client_ca, arena, error_out)) {
 		if (!domain_keep_issuers(domain, old, arena, *error_out))
 			return false;
 		*error_out = NULL;
@@ -348,7 +357,8 @@ void tls_set_unref(struct tls_set **set)
 	mem_free(gone);
 }
 
-SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn, const char *domain)
+/* An end of TLS with the certificate of that domain, or the first. */
+static SSL *tls_begin(struct tls_set *set, int fd, const char *domain)
 {
 	const struct tls_domain *named = domain_find(set, domain);
 	SSL *ssl;
@@ -362,8 +372,61 @@ SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn, const char
 		SSL_free(ssl);
 		return NULL;
 	}
+	return ssl;
+}
+
+SSL *tls_accept(struct tls_set *set, int fd, const char *const *alpn, const char *domain, bool asks)
+{
+	SSL *ssl = tls_begin(set, fd, domain);
+
+	if (ssl == NULL)
+		return NULL;
 	/* libssl hands it back to protocols_sent(), which only reads it. */
 	SSL_set_app_data(ssl, (void *)(uintptr_t)alpn);
+	if (asks) {
+		SSL_set_verify(ssl, ASKS, NULL);
+		/* From whomever it is. */
+		SSL_set_client_CA_list(ssl, sk_X509_NAME_new_null());
+	}
 	SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+/* RFC 7301 section 3.1: one protocol, behind its length. */
+static bool protocol_offer(SSL *ssl, const char *alpn)
+{
+	unsigned char wire[UINT8_MAX + 1];
+	size_t length = strlen(alpn);
+
+	ASSERT(length <= UINT8_MAX);
+	wire[0] = (unsigned char)length;
+	memcpy(wire + 1, alpn, length);
+	return SSL_set_alpn_protos(ssl, wire, (unsigned)length + 1) == 0;
+}
+
+/* RFC 6066 section 3: a name is sent, an address is not. */
+static bool name_call(SSL *ssl, const char *name)
+{
+	struct network ignored;
+	char ascii[TLS_NAME_MAX];
+
+	if (*name == '[' || network_parse(name, &ignored))
+		return true;
+	return tls_name_ascii(name, ascii) && SSL_set_tlsext_host_name(ssl, ascii) == 1;
+}
+
+SSL *tls_connect(
+    struct tls_set *set, int fd, const char *alpn, const char *domain, const char *server_name)
+{
+	SSL *ssl = tls_begin(set, fd, domain);
+
+	if (ssl == NULL)
+		return NULL;
+	SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+	SSL_set_connect_state(ssl);
+	if (!name_call(ssl, server_name) || (alpn != NULL && !protocol_offer(ssl, alpn))) {
+		SSL_free(ssl);
+		return NULL;
+	}
 	return ssl;
 }

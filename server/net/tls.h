@@ -10,6 +10,7 @@
 
 struct arena;
 struct tls_set;
+struct tls_trust;
 
 struct tls_certificate {
 	const char *domain;      /* prepared; Unicode labels are matched with their A-labels */
@@ -32,6 +33,14 @@ struct tls_set *tls_set_renew(struct tls_set *old, const struct tls_certificate 
     const char **error_out);
 struct tls_set *tls_set_ref(struct tls_set *set);
 void tls_set_unref(struct tls_set **set);
+
+/* Whose certificates of other servers are to be trusted: the authorities in the PEM file, with lists
+ * of what they have revoked; NULL: those that the system knows. Immutable and reference-counted.
+ * NULL and a text with the cure in `error_out`. */
+struct tls_trust *tls_trust_new(const char *file, struct arena *arena, const char **error_out);
+struct tls_trust *tls_trust_ref(struct tls_trust *trust);
+/* Accepts a pointer to NULL, leaves NULL. */
+void tls_trust_unref(struct tls_trust **trust);
 
 /* What `godwitctl check` and the log tell about a certificate file. */
 struct tls_facts {

@@ -11,6 +11,7 @@
 
 #include <openssl/err.h>
 
+#include "base/mem.h"
 #include "loop/descriptor.h"
 
 /* That begin in a round. */
@@ -41,6 +42,30 @@ void transport_start_tls(
 		return;
 	}
 	transport->phase = PHASE_LEAVING;
+	transport_watch(transport);
+}
+
+void transport_ask_certificate(struct transport *transport)
+{
+	transport->asks_certificate = true;
+}
+
+/* What is of our own making waits for nobody's turn. */
+void transport_connect_tls(struct transport *transport, struct tls_set *set, const char *alpn,
+    const char *domain, const char *server_name)
+{
+	if (transport->phase != PHASE_CLEAR || transport->ended)
+		return;
+	ASSERT(transport_unsent(transport) == 0);
+	transport->tls = tls_set_ref(set);
+	ERR_clear_error();
+	transport->ssl = tls_connect(set, transport->fd, alpn, domain, server_name);
+	if (transport->ssl == NULL) {
+		transport_fail(transport, TRANSPORT_TLS_FAILED, tls_reason());
+		return;
+	}
+	transport->phase = PHASE_HANDSHAKE;
+	transport->handshake_wants = READY_WRITE;
 	transport_watch(transport);
 }
 
@@ -152,8 +177,8 @@ static bool handshake_step(struct transport *transport)
 static bool handshake_first(struct transport *transport)
 {
 	ERR_clear_error();
-	transport->ssl =
-	    tls_accept(transport->tls, transport->fd, &transport->alpn, transport->domain);
+	transport->ssl = tls_accept(transport->tls, transport->fd, &transport->alpn,
+	    transport->domain, transport->asks_certificate);
 	if (transport->ssl != NULL)
 		return handshake_step(transport);
 	transport_fail(transport, TRANSPORT_TLS_FAILED, tls_reason());

@@ -73,6 +73,7 @@ struct transport {
 	bool telling;   /* an event is being delivered */
 	bool freed;     /* inside that event: memory goes when it returns */
 	bool finishing; /* nobody is told any more */
+	bool asks_certificate; /* a server's, see transport_ask_certificate() */
 	bool owes_written;
 	bool told_end;
 

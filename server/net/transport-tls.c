@@ -181,3 +181,19 @@ const char *const *transport_peer_addresses(const struct transport *transport, c
 	return tls_peer_addresses(
 	    transport->ssl, tls_set_issuers(transport->tls, domain), arena, why_out);
 }
+
+bool transport_peer_is(const struct transport *transport, const struct tls_trust *trust,
+    const char *domain, const char **why_out)
+{
+	*why_out = "there is no TLS";
+	return transport_is_secure(transport) &&
+	       tls_peer_is(transport->ssl, trust, domain, why_out);
+}
+
+int64_t transport_peer_expires(const struct transport *transport)
+{
+	const X509 *certificate =
+	    transport_is_secure(transport) ? SSL_get0_peer_certificate(transport->ssl) : NULL;
+
+	return certificate == NULL ? 0 : tls_time_us(X509_get0_notAfter(certificate));
+}

@@ -67,6 +67,13 @@ void transport_abandon_all(void);
  * has its certificate shown to who does not ask for one by SNI. Both are lent until `secured`. */
 void transport_start_tls(
     struct transport *transport, struct tls_set *set, const char *alpn, const char *domain);
+/* Before that: who connects is asked for a certificate, whatever the domain does about users. */
+void transport_ask_certificate(struct transport *transport);
+/* Client side of TLS, when nothing waits to leave in clear: calls `server_name` (SNI), and shows
+ * the certificate of `domain` if it is asked for one; `alpn` (may be NULL) is the protocol to
+ * offer. The handshake takes any certificate: ask transport_peer_is(). */
+void transport_connect_tls(struct transport *transport, struct tls_set *set, const char *alpn,
+    const char *domain, const char *server_name);
 /* How long its handshake has waited so far because others were before it: no fault of the peer's.
  */
 int64_t transport_waited_ms(const struct transport *transport);
@@ -118,6 +125,13 @@ size_t transport_binding(
  * set (constant text): none that who issues certificates to users of `domain` stands for. */
 const char *const *transport_peer_addresses(const struct transport *transport, const char *domain,
     struct arena *arena, const char **why_out);
+/* Whether the peer's certificate proves that it is the server of this domain (prepared): it comes
+ * from who is trusted, is valid now, and names the domain by DNS-ID, SRV-ID or XmppAddr. False and
+ * why not, constant text. */
+bool transport_peer_is(const struct transport *transport, const struct tls_trust *trust,
+    const char *domain, const char **why_out);
+/* Until when its certificate is valid, us since 1970; 0: it has shown none. */
+int64_t transport_peer_expires(const struct transport *transport);
 /* The peer's address as text, "192.0.2.1" or "2001:db8::1", and port. Lent. */
 const char *transport_peer(const struct transport *transport);
 unsigned transport_peer_port(const struct transport *transport);
