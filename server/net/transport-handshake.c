@@ -11,7 +11,6 @@
 
 #include <openssl/err.h>
 
-#include "base/mem.h"
 #include "loop/descriptor.h"
 
 /* That begin in a round. */
@@ -28,6 +27,18 @@ static _Thread_local struct {
 
 static void turns_give(struct mail *mail);
 
+/* What was queued before leaves in clear. */
+static void clear_leave(struct transport *transport)
+{
+	transport->clear_left = transport_unsent(transport);
+	if (transport->clear_left == 0) {
+		secure_begin(transport);
+		return;
+	}
+	transport->phase = PHASE_LEAVING;
+	transport_watch(transport);
+}
+
 void transport_start_tls(
     struct transport *transport, struct tls_set *set, const char *alpn, const char *domain)
 {
@@ -36,13 +47,7 @@ void transport_start_tls(
 	transport->tls = tls_set_ref(set);
 	transport->alpn = alpn;
 	transport->domain = domain;
-	transport->clear_left = transport_unsent(transport);
-	if (transport->clear_left == 0) {
-		secure_begin(transport);
-		return;
-	}
-	transport->phase = PHASE_LEAVING;
-	transport_watch(transport);
+	clear_leave(transport);
 }
 
 void transport_ask_certificate(struct transport *transport)
@@ -56,7 +61,6 @@ void transport_connect_tls(struct transport *transport, struct tls_set *set, con
 {
 	if (transport->phase != PHASE_CLEAR || transport->ended)
 		return;
-	ASSERT(transport_unsent(transport) == 0);
 	transport->tls = tls_set_ref(set);
 	ERR_clear_error();
 	transport->ssl = tls_connect(set, transport->fd, alpn, domain, server_name);
@@ -64,15 +68,14 @@ void transport_connect_tls(struct transport *transport, struct tls_set *set, con
 		transport_fail(transport, TRANSPORT_TLS_FAILED, tls_reason());
 		return;
 	}
-	transport->phase = PHASE_HANDSHAKE;
-	transport->handshake_wants = READY_WRITE;
-	transport_watch(transport);
+	clear_leave(transport);
 }
 
+/* Who calls has the first word. */
 void secure_begin(struct transport *transport)
 {
 	transport->phase = PHASE_HANDSHAKE;
-	transport->handshake_wants = READY_READ;
+	transport->handshake_wants = transport->ssl == NULL ? READY_READ : READY_WRITE;
 	transport_watch(transport);
 }
 

@@ -69,7 +69,7 @@ void transport_start_tls(
     struct transport *transport, struct tls_set *set, const char *alpn, const char *domain);
 /* Before that: who connects is asked for a certificate, whatever the domain does about users. */
 void transport_ask_certificate(struct transport *transport);
-/* Client side of TLS, when nothing waits to leave in clear: calls `server_name` (SNI), and shows
+/* Client side of TLS, in the same way: calls `server_name` (SNI), and shows
  * the certificate of `domain` if it is asked for one; `alpn` (may be NULL) is the protocol to
  * offer. The handshake takes any certificate: ask transport_peer_is(). */
 void transport_connect_tls(struct transport *transport, struct tls_set *set, const char *alpn,

@@ -2,6 +2,8 @@
  * without a word. Whatever the way, the owner hears of it at the end of the round. */
 #include "stream/stream-private.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "net/transport.h"
 #include "xml/element.h"
@@ -123,6 +125,15 @@ void stream_refuse_element(struct stream *stream, const struct element *element)
 	    stream, is_server ? STREAM_INVALID_NAMESPACE : STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
 }
 
+/* Constant text. */
+static const char *known_condition(const struct element *condition)
+{
+	for (size_t i = 0; condition != NULL && i < COUNT_OF(error_names); i++)
+		if (strcmp(element_name(condition), error_names[i]) == 0)
+			return error_names[i];
+	return "stream error received";
+}
+
 /* Section 4.9.1.1: both ends close. */
 void stream_peer_failed(struct stream *stream, const struct element *element)
 {
@@ -132,5 +143,6 @@ void stream_peer_failed(struct stream *stream, const struct element *element)
 	    KV("condition", condition == NULL ? "" : element_name(condition)));
 	if (can_speak(stream))
 		end_tag_send(stream);
-	stream_over(stream, "stream error received");
+	stream_over(
+	    stream, is_with_server(stream) ? known_condition(condition) : "stream error received");
 }

@@ -56,6 +56,19 @@ struct external *external_new(const char *const *addresses, const char *domain)
 	return external;
 }
 
+struct external *external_new_server(const char *domain)
+{
+	struct arena *arena = arena_new(0);
+	struct external *external =
+	    arena_alloc_zero(arena, sizeof(*external) + sizeof(*external->users));
+
+	external->arena = arena;
+	external->users[0] = jid_parse(arena, domain);
+	ASSERT(external->users[0] != NULL);
+	external->count = 1;
+	return external;
+}
+
 void external_free(struct external **external)
 {
 	struct arena *arena = *external == NULL ? NULL : (*external)->arena;
@@ -64,11 +77,16 @@ void external_free(struct external **external)
 	arena_free(&arena);
 }
 
+static const char *name_of(const struct external *external, const struct jid *user)
+{
+	return jid_is_domain(user) ? jid_text(user) : jid_node(external->arena, user);
+}
+
 static enum external_result choose_only(const struct external *external, const char **username_out)
 {
 	if (external->count > 1)
 		return EXTERNAL_AMBIGUOUS;
-	*username_out = jid_node(external->arena, external->users[0]);
+	*username_out = name_of(external, external->users[0]);
 	return EXTERNAL_OK;
 }
 
@@ -85,6 +103,6 @@ enum external_result external_choose(
 	wanted = jid_parse(external->arena, authzid);
 	if (wanted == NULL || !users_hold(external, wanted))
 		return EXTERNAL_STRANGER;
-	*username_out = jid_node(external->arena, wanted);
+	*username_out = name_of(external, wanted);
 	return EXTERNAL_OK;
 }

@@ -17,10 +17,12 @@ enum external_result {
 /* The users of `domain` (prepared) among the addresses of a certificate, which end with NULL; NULL
  * if there are none. */
 struct external *external_new(const char *const *addresses, const char *domain);
+/* A server, which is one domain. */
+struct external *external_new_server(const char *domain);
 /* Accepts a pointer to NULL, leaves NULL. */
 void external_free(struct external **external);
 /* Which of them it is, by the authorization identity that the client has sent, behind which there
- * is a NUL, or "". The name is lent for the life of `external`. */
+ * is a NUL, or "". The name, of a server its domain, is lent for the life of `external`. */
 enum external_result external_choose(
     const struct external *external, const char *authzid, size_t length, const char **username_out);
 

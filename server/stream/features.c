@@ -59,6 +59,30 @@ static struct external *external_for(const struct stream *stream, struct arena *
 	return external;
 }
 
+/* The same for a server (XEP-0178 section 3). */
+static struct external *external_for_server(const struct stream *stream)
+{
+	const char *peer = stream->login->claim;
+
+	return peer != NULL && transport_is_secure(stream->transport) &&
+	               stream->events->proves(stream->state, peer)
+	           ? external_new_server(peer)
+	           : NULL;
+}
+
+static struct sasl *sasl_for_server(const struct stream *stream)
+{
+	struct sasl_channel channel = {
+		.domain = stream->domain,
+		.is_server = true,
+		.secure = transport_is_secure(stream->transport),
+		.tls_required = true,
+		.external = external_for_server(stream),
+	};
+
+	return sasl_new(&channel);
+}
+
 static struct sasl *sasl_for(const struct stream *stream, struct arena *arena)
 {
 	struct sasl_channel channel = {
@@ -96,9 +120,10 @@ static void add_before_login(struct stream *stream, struct arena *arena, struct 
 			element_add_new(arena, starttls, NULL, "required");
 	}
 	sasl_free(&stream->login->sasl);
-	stream->login->sasl = sasl_for(stream, arena);
+	stream->login->sasl =
+	    is_with_server(stream) ? sasl_for_server(stream) : sasl_for(stream, arena);
 	add_mechanisms(arena, features, stream->login->sasl);
-	if (secure)
+	if (secure && !is_with_server(stream))
 		add_bindings(arena, features, stream->login->sasl);
 	/* RFC 6120 section 5.3.1: where TLS is required there is nothing beside it. */
 	if (secure || !settings->tls_required) {
@@ -123,6 +148,14 @@ static void add_after_login(struct stream *stream, struct arena *arena, struct e
 	stream->stage = STAGE_BIND;
 }
 
+/* A server has nothing to bind. */
+static void add_after_proof(struct stream *stream, struct arena *arena, struct element *features)
+{
+	add_limits(arena, features, stream->settings->after_login.max_bytes);
+	stream->events->features(stream->state, arena, features, true);
+	stream_admit(stream);
+}
+
 void features_send(struct stream *stream)
 {
 	struct arena *arena = arena_new(0);
@@ -131,6 +164,8 @@ void features_send(struct stream *stream)
 
 	if (stream->login->username == NULL)
 		add_before_login(stream, arena, features);
+	else if (is_with_server(stream))
+		add_after_proof(stream, arena, features);
 	else
 		add_after_login(stream, arena, features);
 	/* Clients look for the prefix, which the writer would not use. */

@@ -15,6 +15,19 @@
 #define XMPP_VERSION "1.0"
 #define DIGITS "0123456789"
 
+#define HEADER_BEGIN(ns) \
+	"<?xml version='1.0'?><stream:stream xmlns='" ns "' xmlns:stream='" NS_STREAM "'"
+
+/* Between servers it is remembered, for dialback. */
+static const char *id_note(struct stream *stream, const char *id)
+{
+	if (!is_with_server(stream))
+		return id;
+	mem_free(stream->login->header_id);
+	stream->login->header_id = id == NULL ? NULL : mem_strdup(id);
+	return id;
+}
+
 /* Section 4.7.3: nobody may guess the id. Section 4.7.4: what we write ourselves is English,
  * whatever the peer prefers. `to` and `version` may be NULL. */
 static void header_send(struct stream *stream, const char *to, const char *version)
@@ -24,13 +37,15 @@ static void header_send(struct stream *stream, const char *to, const char *versi
 	unsigned char id[ID_BYTES];
 
 	crypto_random(id, sizeof(id));
-	text_puts(out, "<?xml version='1.0'?><stream:stream xmlns='" NS_CLIENT
-		       "' xmlns:stream='" NS_STREAM "'");
+	text_puts(out, is_with_server(stream) ? HEADER_BEGIN(NS_SERVER) " xmlns:db='" NS_DIALBACK
+									"'"
+					      : HEADER_BEGIN(NS_CLIENT));
 	xml_write_attribute(out, "version", version);
 	/* Section 4.9.1.3: empty where the peer named nothing that we serve. */
 	xml_write_attribute(out, "from", stream->domain == NULL ? "" : stream->domain);
 	xml_write_attribute(out, "to", to);
-	xml_write_attribute(out, "id", hex_encode(arena, id, sizeof(id)));
+	if (role_of(stream) != STREAM_TO_SERVER)
+		xml_write_attribute(out, "id", id_note(stream, hex_encode(arena, id, sizeof(id))));
 	xml_write_attribute(out, "xml:lang", "en");
 	text_putc(out, '>');
 	stream->header_sent = true;
@@ -41,6 +56,11 @@ void header_send_anyway(struct stream *stream)
 {
 	if (!stream->header_sent)
 		header_send(stream, NULL, XMPP_VERSION);
+}
+
+void header_initiate(struct stream *stream)
+{
+	header_send(stream, stream->login->claim, XMPP_VERSION);
 }
 
 /* Section 4.7.5: "major.minor", each a number. */
@@ -122,13 +142,17 @@ static const struct refusal *header_check(
 	static const struct refusal namespace = { STREAM_INVALID_NAMESPACE, NULL };
 	static const struct refusal format = { STREAM_BAD_FORMAT, NULL };
 	static const struct refusal version = { STREAM_UNSUPPORTED_VERSION, NULL };
-	const struct refusal *domain = domain_take(stream, arena, element_attribute(header, "to"));
+	const char *content_ns = is_with_server(stream) ? NS_SERVER : NS_CLIENT;
+	const struct refusal *domain = NULL;
+
+	if (role_of(stream) != STREAM_TO_SERVER)
+		domain = domain_take(stream, arena, element_attribute(header, "to"));
 
 	if (!element_is(header, NS_STREAM, NULL))
 		return &namespace;
 	if (!element_is(header, NS_STREAM, "stream"))
 		return &format;
-	if (strcmp(xml_parser_content_ns(stream->parser), NS_CLIENT) != 0)
+	if (strcmp(xml_parser_content_ns(stream->parser), content_ns) != 0)
 		return &namespace;
 	if (!version_supported(element_attribute(header, "version")))
 		return &version;
@@ -161,5 +185,23 @@ void header_receive(struct stream *stream, const struct element *header)
 		features_send(stream);
 	else
 		stream_fail(stream, refusal->error, refusal->text);
+	arena_free(&arena);
+}
+
+/* Who it says to be does not count: its certificate tells, or DNS. */
+void header_accept(struct stream *stream, const struct element *header)
+{
+	struct arena *arena = arena_new(0);
+	const struct refusal *refusal = header_check(stream, arena, header);
+	const char *id = element_attribute(header, "id");
+
+	lang_take(stream, element_attribute_ns(header, XML_NS, "lang"));
+	id_note(stream, id);
+	if (refusal != NULL) {
+		stream_fail(stream, refusal->error, refusal->text);
+	} else {
+		stream->stage = STAGE_OFFERED;
+		stream->login->awaited = AWAITS_FEATURES;
+	}
 	arena_free(&arena);
 }

@@ -6,13 +6,12 @@
 #include "net/listener.h"
 #include "net/transport.h"
 #include "loop/timer.h"
+#include "stream/dialback.h"
 #include "stream/sasl.h"
 #include "stream/stream-private.h"
 #include "xml/element.h"
 #include "xml/parser.h"
 #include "xmpp/ns.h"
-
-#define ALPN "xmpp-client"
 
 /* ---- deadlines */
 
@@ -89,8 +88,10 @@ void login_free(struct stream *stream)
 	login_stop(stream);
 	sasl_free(&login->sasl);
 	arena_free(&login->bind_arena);
+	arena_free(&login->offered_arena);
 	mem_free(login->username);
 	mem_free(login->claim);
+	mem_free(login->header_id);
 	mem_free(login);
 	stream->login = NULL;
 }
@@ -100,10 +101,33 @@ void login_free(struct stream *stream)
 void login_forget(struct stream *stream)
 {
 	sasl_free(&stream->login->sasl);
-	mem_free(stream->domain);
-	stream->domain = NULL;
+	/* Whom we call does not change. */
+	if (role_of(stream) != STREAM_TO_SERVER) {
+		mem_free(stream->domain);
+		stream->domain = NULL;
+	}
 	mem_free(stream->lang);
 	stream->lang = NULL;
+}
+
+const char *login_protocol(const struct stream *stream)
+{
+	return is_with_server(stream) ? "xmpp-server" : "xmpp-client";
+}
+
+static void tls_start(struct stream *stream)
+{
+	struct tls_set *tls = stream->settings->tls;
+
+	if (role_of(stream) == STREAM_TO_SERVER) {
+		transport_connect_tls(stream->transport, tls,
+		    stream->login->is_direct ? login_protocol(stream) : NULL, stream->domain,
+		    stream->login->claim);
+		return;
+	}
+	if (role_of(stream) == STREAM_OF_SERVER)
+		transport_ask_certificate(stream->transport);
+	transport_start_tls(stream->transport, tls, login_protocol(stream), stream->domain);
 }
 
 /* Whatever was sent in clear behind <starttls/> is gone with the parser; what comes from now on is
@@ -116,7 +140,7 @@ void login_secure(struct stream *stream)
 	stream_drop_waiting(stream);
 	stream->stage = STAGE_SECURING;
 	timer_start(stream);
-	transport_start_tls(stream->transport, stream->settings->tls, ALPN, stream->domain);
+	tls_start(stream);
 	if (halted)
 		transport_resume(stream->transport);
 }
@@ -199,6 +223,8 @@ static bool is_as_claimed(const struct stream *stream)
 
 	if (claim == NULL)
 		return true;
+	if (is_with_server(stream))
+		return text_equal(claim, sasl_username(stream->login->sasl));
 	arena = arena_new(0);
 	is = text_equal(claim,
 	    arena_printf(arena, "%s@%s", sasl_username(stream->login->sasl), stream->domain));
@@ -311,8 +337,24 @@ static void handle_stanza(struct stream *stream, struct arena *arena, struct ele
 	arena_free(&arena);
 }
 
+/* RFC 6120 section 13.9.4: a server has to begin TLS before anything else. */
+static bool waits_for_tls(const struct stream *stream, const struct element *element)
+{
+	return is_with_server(stream) && !stream_is_secure(stream) &&
+	       !element_is(element, NS_TLS, NULL) && !element_is(element, NS_STREAM, "error");
+}
+
 void login_element(struct stream *stream, struct arena *arena, struct element *element)
 {
+	if (waits_for_tls(stream, element)) {
+		stream_fail(stream, STREAM_POLICY_VIOLATION, "TLS comes first");
+		arena_free(&arena);
+		return;
+	}
+	if (is_with_server(stream) && (is_stanza(element) || is_dialback(element))) {
+		peering_element(stream, arena, element);
+		return;
+	}
 	if (is_stanza(element)) {
 		handle_stanza(stream, arena, element);
 		return;

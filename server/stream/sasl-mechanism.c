@@ -46,6 +46,8 @@ bool sasl_mechanism_allowed(
 	const struct sasl_channel *channel = &sasl->channel;
 
 	*failure_out = SASL_INVALID_MECHANISM;
+	if (mechanism->kind != KIND_EXTERNAL && channel->is_server)
+		return false;
 	if (mechanism->kind == KIND_PLAIN && !channel->allow_plain)
 		return false;
 	if (mechanism->kind == KIND_EXTERNAL && channel->external == NULL)

@@ -135,6 +135,8 @@ static enum sasl_step external_message(struct sasl *sasl, const char *authzid, s
 	case EXTERNAL_OK:
 		break;
 	}
+	if (sasl->channel.is_server)
+		return step_send(sasl, SASL_SUCCESS, "");
 	sasl->state = STATE_KEYS;
 	return SASL_KEYS;
 }

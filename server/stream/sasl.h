@@ -42,6 +42,7 @@ enum sasl_step {
 /* What the exchange runs over. */
 struct sasl_channel {
 	const char *domain; /* lent */
+	bool is_server;     /* who logs in is one: by EXTERNAL, and its name is its domain */
 	bool secure;        /* inside TLS */
 	bool tls_required;
 	bool allow_plain;

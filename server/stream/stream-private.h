@@ -1,6 +1,6 @@
 /* stream-private.h - the inside of a stream, shared by the files that make it up: stream.c (life,
  * bytes in, rounds), end.c (errors and ends), header.c, features.c, login.c, trial.c, bind.c,
- * stanzas.c, acks.c, rest.c.
+ * stanzas.c, acks.c, rest.c; and between servers peering.c and initiate.c.
  *
  * A stream goes through its stages in order, from STAGE_HEADER again after TLS and after SASL. Each
  * first-level child goes to the function of the stage. While an answer of the owner's is awaited
@@ -28,15 +28,19 @@ struct trial;
 enum stage {
 	STAGE_HEADER,   /* waits for the peer's stream header */
 	STAGE_SECURING, /* TLS handshake */
-	STAGE_LOGIN,    /* features are sent: STARTTLS, SASL, registration */
+	STAGE_LOGIN,    /* features are sent: STARTTLS, SASL, registration, dialback */
+	STAGE_OFFERED,  /* to a server: its features are awaited, or an answer to what we chose */
 	STAGE_ADMITTED, /* <success/> is sent; the owner goes on with stream_restart() */
 	STAGE_BIND,     /* logged in, features are sent */
-	STAGE_BOUND,
-	STAGE_OVER, /* ended; the owner is told at the end of the round */
+	STAGE_BOUND,    /* with a server: all has been negotiated */
+	STAGE_OVER,     /* ended; the owner is told at the end of the round */
 	STAGE_TOLD
 };
 
-/* What a stream needs until it is bound. */
+/* What a server that we have called is to send next. */
+enum awaited { AWAITS_FEATURES, AWAITS_PROCEED, AWAITS_SUCCESS };
+
+/* What a stream needs until it is bound; with servers, as long as it lives. */
 struct login {
 	struct timer *timer; /* the deadline, or the nearer one of the TLS handshake */
 	int64_t deadline_ms;
@@ -47,7 +51,13 @@ struct login {
 	unsigned failures;
 	unsigned bind_failures;
 	char *username; /* SASL has told; prepared */
-	char *claim;    /* bare `from` of the peer's header on TLS, or NULL */
+	char *
+	    claim; /* bare `from` of the peer's header on TLS, or NULL; to a server: whom we call */
+	char *header_id;         /* with servers: of the called end's header */
+	struct element *offered; /* to a server: its features, while EXTERNAL is tried */
+	struct arena *offered_arena;
+	uint8_t awaited; /* enum awaited */
+	bool is_direct;  /* to a server: TLS comes first (XEP-0368) */
 	/* A bind request in progress; its id lives in its arena. */
 	struct arena *bind_arena;
 	const char *bind_id;
@@ -98,6 +108,16 @@ static inline bool is_stranger(const struct stream *stream)
 	return stream->login != NULL && stream->login->username == NULL;
 }
 
+static inline enum stream_role role_of(const struct stream *stream)
+{
+	return stream->settings->role;
+}
+
+static inline bool is_with_server(const struct stream *stream)
+{
+	return role_of(stream) != STREAM_OF_CLIENT;
+}
+
 /* ---- stream.c */
 
 /* Where to write; with XEP-0198 the round ends with what is due of it. */
@@ -131,6 +151,10 @@ void stream_peer_failed(struct stream *stream, const struct element *element);
 void header_receive(struct stream *stream, const struct element *header);
 /* Sends ours, if it was not sent yet; for errors that come before. */
 void header_send_anyway(struct stream *stream);
+/* To a server: ours is the first. */
+void header_initiate(struct stream *stream);
+/* To a server: its answer. */
+void header_accept(struct stream *stream, const struct element *header);
 
 /* ---- features.c */
 
@@ -139,6 +163,8 @@ void features_send(struct stream *stream);
 /* ---- login.c: these take the arena */
 
 void login_element(struct stream *stream, struct arena *arena, struct element *element);
+/* The protocol's name for ALPN. */
+const char *login_protocol(const struct stream *stream);
 void login_secure(struct stream *stream);
 /* Nothing that was said before TLS counts (section 5.4.3.3). */
 void login_forget(struct stream *stream);
@@ -174,6 +200,16 @@ void stanzas_send_element(struct stream *stream, const struct element *element);
 /* What was written or acknowledged is told. */
 void stanzas_written(struct stream *stream);
 void stanzas_acknowledged(struct stream *stream, uint32_t h);
+
+/* ---- peering.c */
+
+/* What a server sends besides stanzas, once there is TLS. Takes the arena. */
+void peering_element(struct stream *stream, struct arena *arena, struct element *element);
+
+/* ---- initiate.c */
+
+/* From a server that we have called, until all is negotiated. Takes the arena. */
+void initiate_element(struct stream *stream, struct arena *arena, struct element *element);
 
 /* ---- acks.c */
 

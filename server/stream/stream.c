@@ -77,6 +77,9 @@ static void element_handle(struct stream *stream, struct arena *arena, struct el
 	case STAGE_LOGIN:
 		login_element(stream, arena, element);
 		return;
+	case STAGE_OFFERED:
+		initiate_element(stream, arena, element);
+		return;
 	case STAGE_BIND:
 		bind_element(stream, arena, element);
 		return;
@@ -95,8 +98,8 @@ static void element_handle(struct stream *stream, struct arena *arena, struct el
 
 static bool has_turn(const struct stream *stream)
 {
-	return !stream->busy && (stream->stage == STAGE_LOGIN || stream->stage == STAGE_BIND ||
-				    stream->stage == STAGE_BOUND);
+	return !stream->busy && (stream->stage == STAGE_LOGIN || stream->stage == STAGE_OFFERED ||
+				    stream->stage == STAGE_BIND || stream->stage == STAGE_BOUND);
 }
 
 /* So much is unread that the peer is not listened to: what it asks for would be added. */
@@ -136,7 +139,10 @@ static const struct xml_limits *limits_now(const struct stream *stream)
 
 static void parser_opened(void *state, const struct element *header)
 {
-	header_receive(state, header);
+	if (role_of(state) == STREAM_TO_SERVER)
+		header_accept(state, header);
+	else
+		header_receive(state, header);
 }
 
 /* Small elements take many times their bytes: a read full of them must not. Takes the arena. */
@@ -237,6 +243,8 @@ static void transport_secured(void *state)
 	stream->header_sent = false;
 	login_forget(stream);
 	login_resume_deadline(stream);
+	if (role_of(stream) == STREAM_TO_SERVER)
+		header_initiate(stream);
 }
 
 static void transport_written(void *state)
@@ -296,6 +304,7 @@ static void stream_round(struct later *later)
 		tell_admitted(stream);
 		return;
 	case STAGE_LOGIN:
+	case STAGE_OFFERED:
 	case STAGE_BIND:
 	case STAGE_BOUND:
 		if (stream->halted)
@@ -318,11 +327,20 @@ static uint64_t next_number(void)
 	return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
 }
 
-struct stream *stream_new(struct transport *transport, bool direct_tls,
+/* Without its beginning. */
+static struct stream *stream_make(struct transport *transport,
     const struct stream_settings *settings, const struct stream_events *events, void *state)
 {
+	static const struct {
+		const char *id, *log;
+	} names[] = {
+		[STREAM_OF_CLIENT] = { "c2s", "c2s" },
+		[STREAM_OF_SERVER] = { "s2s-in", "s2s" },
+		[STREAM_TO_SERVER] = { "s2s-out", "s2s" },
+	};
 	char id[32];
-	size_t length = (size_t)snprintf(id, sizeof(id), "c2s-%" PRIu64, next_number());
+	size_t length = (size_t)snprintf(
+	    id, sizeof(id), "%s-%" PRIu64, names[settings->role].id, next_number());
 	struct stream *stream = mem_alloc_zero(sizeof(*stream) + length + 1);
 
 	memcpy(stream->id, id, length + 1);
@@ -331,13 +349,37 @@ struct stream *stream_new(struct transport *transport, bool direct_tls,
 	stream->events = events;
 	stream->state = state;
 	STAILQ_INIT(&stream->waiting);
-	stream->log = log_new(NULL, "c2s",
+	stream->log = log_new(NULL, names[settings->role].log,
 	    LOG_FIELDS(KV("stream", stream->id), KV("address", transport_peer(transport))));
 	transport_set_events(transport, &transport_events, stream);
 	login_start(stream);
+	log_debug(stream->log, "stream opened");
+	return stream;
+}
+
+struct stream *stream_new(struct transport *transport, bool direct_tls,
+    const struct stream_settings *settings, const struct stream_events *events, void *state)
+{
+	struct stream *stream = stream_make(transport, settings, events, state);
+
 	if (direct_tls)
 		login_secure(stream);
-	log_debug(stream->log, "stream opened");
+	return stream;
+}
+
+struct stream *stream_initiate(struct transport *transport, bool direct_tls,
+    const struct stream_settings *settings, const struct stream_events *events, void *state,
+    const char *from, const char *to)
+{
+	struct stream *stream = stream_make(transport, settings, events, state);
+
+	stream->domain = mem_strdup(from);
+	stream->login->claim = mem_strdup(to);
+	stream->login->is_direct = direct_tls;
+	if (direct_tls)
+		login_secure(stream);
+	else
+		header_initiate(stream);
 	return stream;
 }
 
@@ -408,6 +450,16 @@ void stream_resume(struct stream *stream)
 {
 	if (stream->stage == STAGE_BOUND)
 		stream_go_on(stream);
+}
+
+const char *stream_peer(const struct stream *stream)
+{
+	return stream->login == NULL ? NULL : stream->login->claim;
+}
+
+const char *stream_header_id(const struct stream *stream)
+{
+	return stream->login == NULL ? NULL : stream->login->header_id;
 }
 
 const char *stream_domain(const struct stream *stream)

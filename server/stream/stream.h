@@ -1,8 +1,9 @@
 /* stream.h - an XML stream of RFC 6120 on a connection: header, features, STARTTLS, SASL, bind,
- * stanzas, stream management (XEP-0198), errors and end.
- * Does not know who sits on it: it calls back through stream_events. A stream belongs to one
- * worker; after login its owner may move it to another. Only whole, bounded, well-formed elements
- * come out of it; only trees go into it. */
+ * stanzas, stream management (XEP-0198), errors and end. A client may be at the other end, or a
+ * server, which has called us or was called by us; stanzas go one way then (section 4.5), and
+ * dialback (XEP-0220) both. Does not know who sits on it: it calls back through stream_events. A
+ * stream belongs to one worker; after login its owner may move it to another. Only whole, bounded,
+ * well-formed elements come out of it; only trees go into it. */
 #ifndef GODWIT_STREAM_STREAM_H
 #define GODWIT_STREAM_STREAM_H
 
@@ -14,6 +15,7 @@
 #include "xml/parser.h"
 
 struct arena;
+struct dialback;
 struct element;
 struct jid;
 struct log;
@@ -53,15 +55,23 @@ enum stream_error {
 };
 const char *stream_error_name(enum stream_error error);
 
+/* Who is at the other end. */
+enum stream_role {
+	STREAM_OF_CLIENT,
+	STREAM_OF_SERVER, /* which has called us, and sends us stanzas */
+	STREAM_TO_SERVER  /* which we have called */
+};
+
 /* What a stream may and must, from the configuration; lent for the stream's life or until
  * stream_set_settings(). */
 struct stream_settings {
+	enum stream_role role;       /* with servers there is always TLS first */
 	struct tls_set *tls;         /* NULL: no TLS at all (tests) */
 	bool tls_required;           /* no SASL before TLS */
 	bool allow_plain;            /* offer PLAIN (inside TLS only) */
 	unsigned scram_iterations;   /* of fake keys: what new accounts get */
-	unsigned login_timeout_ms;   /* from accept to bound, whatever the peer sends; over it:
-	                                connection-timeout */
+	unsigned login_timeout_ms;   /* from accept to bound, with servers to stream_admit(),
+	                                whatever the peer sends; over it: connection-timeout */
 	unsigned tls_timeout_ms;     /* for a handshake; over it: cut */
 	unsigned max_login_failures; /* the last of them ends the stream: policy-violation */
 	unsigned max_bind_failures;  /* the same */
@@ -85,12 +95,22 @@ struct stream_events {
 	 * and sm are the stream's own). */
 	void (*features)(
 	    void *state, struct arena *arena, struct element *features, bool logged_in);
+	/* Of a server that has called us: does its certificate prove that it is the server of that
+	 * domain, as its header says? Then it is offered EXTERNAL. */
+	bool (*proves)(void *state, const char *peer);
+	/* Of a server that we have called: TLS is made, and SASL if it has offered EXTERNAL
+	 * (`is_authenticated`: it was content). These are its features. From now on all can be
+	 * sent, but it must have proved who it is before stanzas are, and take us for whom we are.
+	 */
+	void (*opened)(void *state, const struct element *features, bool is_authenticated);
+	/* XEP-0220, with a server: lent for the call. */
+	void (*dialback)(void *state, const struct dialback *dialback);
 	/* Keys of an account for SASL are wanted; answer with stream_credentials(), now or later.
 	 */
 	void (*credentials)(void *state, const char *domain, const char *username);
 	/* <success/> is queued. Nothing is read until stream_restart(), which the owner calls on
 	 * the worker where the stream shall live from now on. Called from the end of the round, so
-	 * that stream_detach() is allowed in it. */
+	 * that stream_detach() is allowed in it. Of a server `username` is its domain. */
 	void (*authenticated)(void *state, const char *domain, const char *username);
 	/* SASL failed for this name (may be NULL); for the log. */
 	void (*refused)(void *state, const char *username, const char *mechanism, const char *why);
@@ -100,9 +120,10 @@ struct stream_events {
 	/* Resource binding (RFC 6120 section 7), `resource` prepared or NULL: make one. Answer with
 	 * stream_bound() or stream_bind_failed(), now or later. */
 	void (*bind)(void *state, const char *resource);
-	/* A stanza of a bound stream (message, presence, iq; the owner checks the rest). Arena and
-	 * element are the owner's. `sequence` counts handled stanzas with XEP-0198, from 1; 0 when
-	 * it is not enabled: settle it with stream_settled(). */
+	/* A stanza of a bound stream (message, presence, iq; the owner checks the rest), or from a
+	 * server, once there is TLS. Arena and element are the owner's. `sequence` counts handled
+	 * stanzas with XEP-0198, from 1; 0 when it is not enabled: settle it with stream_settled().
+	 */
 	void (*stanza)(
 	    void *state, struct arena *arena, struct element *element, uint32_t sequence);
 	/* A stanza that was sent with this token has been acknowledged (XEP-0198), or written to
@@ -119,6 +140,11 @@ struct stream_events {
  */
 struct stream *stream_new(struct transport *transport, bool direct_tls,
     const struct stream_settings *settings, const struct stream_events *events, void *state);
+/* Of the role STREAM_TO_SERVER: begins a stream from a domain of ours to another (both prepared).
+ */
+struct stream *stream_initiate(struct transport *transport, bool direct_tls,
+    const struct stream_settings *settings, const struct stream_events *events, void *state,
+    const char *from, const char *to);
 /* Frees it; what was not delivered is not reported any more. Accepts a pointer to NULL. */
 void stream_free(struct stream **stream);
 void stream_set_settings(struct stream *stream, const struct stream_settings *settings);
@@ -132,6 +158,9 @@ void stream_credentials(struct stream *stream, enum rc rc, const struct scram_ke
 /* Moving to another worker, between `authenticated` and stream_restart(). */
 void stream_detach(struct stream *stream);
 void stream_restart(struct stream *stream);
+/* A server is who it says to be, for at least one pair of domains: there is no deadline any more,
+ * and the bounds are those after login. */
+void stream_admit(struct stream *stream);
 void stream_bound(struct stream *stream, const struct jid *jid);
 void stream_bind_failed(struct stream *stream, enum rc rc);
 
@@ -139,6 +168,10 @@ void stream_bind_failed(struct stream *stream, enum rc rc);
  * back by exactly one of `delivered` and `lost`. Bytes leave at the end of the round. */
 void stream_send(
     struct stream *stream, const struct stanza *stanza, const struct jid *to, void *token);
+/* Sends an element of dialback to a server, once there is TLS. */
+void stream_send_dialback(struct stream *stream, const struct dialback *dialback);
+/* Sends a blank, which means nothing, to see whether the peer is there (RFC 6120 section 4.6.1). */
+void stream_send_blank(struct stream *stream);
 /* Everything the stanza `sequence` led to is durable: the h of <a/> may pass it, once all before
  * are settled too. An unsolicited <a/> tells a client that had asked before. */
 void stream_settled(struct stream *stream, uint32_t sequence);
@@ -151,8 +184,14 @@ void stream_fail(struct stream *stream, enum stream_error error, const char *tex
 /* Ends properly, </stream:stream>. */
 void stream_end(struct stream *stream);
 
-/* The domain its header named (prepared), or NULL before that. Lent. */
+/* The domain its header named (prepared), or NULL before that; of ours in any case. Lent. */
 const char *stream_domain(const struct stream *stream);
+/* Of a stream with a server: the domain that the server says to be, or that we have called
+ * (prepared); NULL if it says none. Lent. */
+const char *stream_peer(const struct stream *stream);
+/* Of a stream with a server: the id that the present header of the called end has given it, which
+ * goes into the keys of dialback; NULL before that. Lent. */
+const char *stream_header_id(const struct stream *stream);
 bool stream_is_secure(const struct stream *stream);
 bool stream_has_sm(const struct stream *stream);
 /* Whether it has ended, in whatever way: `closed` was called or follows. */
@@ -161,7 +200,7 @@ bool stream_is_over(const struct stream *stream);
 struct transport *stream_transport(const struct stream *stream);
 /* The log object of the stream (fields stream=, address=). Lent. */
 struct log *stream_log(const struct stream *stream);
-/* "c2s-4711", unique in this process. */
+/* "c2s-4711", "s2s-in-4711", "s2s-out-4711": unique in this process. */
 const char *stream_id(const struct stream *stream);
 
 #endif

@@ -1,0 +1,76 @@
+/* peering.c - what streams with servers have of their own, once there is TLS: stanzas and dialback
+ * (XEP-0220), in whatever order, since a stream may carry several pairs of domains. Which pair has
+ * been proved is the owner's concern. */
+#include "loop/timer.h"
+#include "net/listener.h"
+#include "net/transport.h"
+#include "stream/dialback.h"
+#include "stream/sasl.h"
+#include "stream/stream-private.h"
+#include "xml/element.h"
+#include "xml/parser.h"
+#include "xmpp/ns.h"
+
+/* Section 4.7.4 of RFC 6120: the language of the stream is that of its stanzas. Takes the arena. */
+static void stanza_receive(struct stream *stream, struct arena *arena, struct element *element)
+{
+	if (stream->lang != NULL && element_attribute_ns(element, XML_NS, "lang") == NULL)
+		element_set_lang(arena, element, stream->lang);
+	stream->events->stanza(stream->state, arena, element, 0);
+}
+
+static void dialback_receive(
+    struct stream *stream, struct arena *arena, const struct element *element)
+{
+	struct dialback dialback;
+
+	if (dialback_read(arena, element, &dialback))
+		stream->events->dialback(stream->state, &dialback);
+	else
+		stream_fail(stream, STREAM_IMPROPER_ADDRESSING, "malformed dialback");
+}
+
+void peering_element(struct stream *stream, struct arena *arena, struct element *element)
+{
+	if (is_stanza(element)) {
+		stanza_receive(stream, arena, element);
+		return;
+	}
+	if (is_dialback(element))
+		dialback_receive(stream, arena, element);
+	else if (element_is(element, NS_STREAM, "error"))
+		stream_peer_failed(stream, element);
+	else
+		stream_refuse_element(stream, element);
+	arena_free(&arena);
+}
+
+void stream_admit(struct stream *stream)
+{
+	struct login *login = stream->login;
+
+	/* Before its restart it is admitted anyway. */
+	if (stream->stage >= STAGE_OVER || stream->stage == STAGE_ADMITTED)
+		return;
+	timer_free(&login->timer);
+	if (login->username == NULL)
+		login->username = mem_strdup(login->claim == NULL ? "" : login->claim);
+	if (transport_address(stream->transport) != NULL)
+		address_authenticated(transport_address(stream->transport));
+	if (stream->parser != NULL)
+		xml_parser_set_limits(stream->parser, &stream->settings->after_login);
+	sasl_free(&login->sasl);
+	stream->stage = STAGE_BOUND;
+}
+
+void stream_send_dialback(struct stream *stream, const struct dialback *dialback)
+{
+	if (stream->stage == STAGE_LOGIN || stream->stage == STAGE_BOUND)
+		dialback_write(stream_output(stream), dialback);
+}
+
+void stream_send_blank(struct stream *stream)
+{
+	if (stream->stage == STAGE_BOUND)
+		text_putc(stream_output(stream), ' ');
+}

@@ -1,0 +1,206 @@
+/* meeting.c - see meeting.h. */
+#include "meeting.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "net/tls.h"
+#include "stream/dialback.h"
+#include "xml/element.h"
+#include "xmpp/jid.h"
+#include "xmpp/stanza.h"
+
+struct end ours, theirs;
+struct tls_set *our_set;
+static struct tls_set *their_set;
+
+/* ---- owners */
+
+static bool end_serves(void *state, const char *domain)
+{
+	(void)state;
+	return strcmp(domain, "b.example") == 0;
+}
+
+static void end_features(void *state, struct arena *arena, struct element *features, bool logged_in)
+{
+	(void)state;
+	element_add_new(arena, features, logged_in ? "urn:after" : "urn:before", "own");
+}
+
+static bool end_proves(void *state, const char *peer)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "proves %s\n", peer);
+	return end->proves;
+}
+
+static void end_opened(void *state, const struct element *features, bool is_authenticated)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "opened %s%s\n", is_authenticated ? "as ours" : "as nobody",
+	    element_child(features, "urn:after", "own") != NULL ? " after" : "");
+}
+
+static void end_dialback(void *state, const struct dialback *dialback)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "dialback %d %d %s %s\n", dialback->is_verify, dialback->type,
+	    dialback->from, dialback->to);
+}
+
+static void end_authenticated(void *state, const char *domain, const char *username)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "authenticated %s for %s\n", username, domain);
+	stream_restart(end->stream);
+}
+
+static void end_refused(void *state, const char *username, const char *mechanism, const char *why)
+{
+	struct end *end = state;
+
+	(void)username;
+	text_printf(&end->told, "refused %s: %s\n", mechanism == NULL ? "-" : mechanism, why);
+}
+
+static void end_stanza(void *state, struct arena *arena, struct element *element, uint32_t sequence)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "stanza %u %s\n", sequence, element_to_text(arena, element));
+	arena_free(&arena);
+}
+
+static void end_delivered(void *state, void *token)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "delivered %s\n", (const char *)token);
+}
+
+static void end_lost(void *state, void *token)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "lost %s\n", (const char *)token);
+}
+
+static void end_closed(void *state, const char *why)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "closed: %s\n", why);
+	stream_free(&end->stream);
+}
+
+const struct stream_events end_events = {
+	.serves = end_serves,
+	.features = end_features,
+	.proves = end_proves,
+	.opened = end_opened,
+	.dialback = end_dialback,
+	.authenticated = end_authenticated,
+	.refused = end_refused,
+	.stanza = end_stanza,
+	.delivered = end_delivered,
+	.lost = end_lost,
+	.closed = end_closed,
+};
+
+void told(struct end *end, const char *lines)
+{
+	office_settle();
+	text_append(&end->told, "", 0);
+	assert_string_equal(end->told.at, lines);
+	text_clear(&end->told);
+}
+
+/* ---- meetings */
+
+struct stream_settings settings_of(enum stream_role role, struct tls_set *set)
+{
+	return (struct stream_settings){
+		.role = role,
+		.tls = set,
+		.tls_required = true,
+		.login_timeout_ms = 30000,
+		.tls_timeout_ms = 15000,
+		.max_login_failures = 3,
+		.before_login = { 16384, 16, 32, 64, 1024 },
+		.after_login = XML_LIMITS_DEFAULT,
+		.max_unwritten = 1000,
+	};
+}
+
+struct transport *transport_of(int fd)
+{
+	return transport_new(fd, NULL, &wide_limits, NULL, NULL);
+}
+
+void meet(bool direct, bool proves)
+{
+	struct peer *peer;
+	int fd;
+
+	our_set = make_set("a.example");
+	their_set = make_set("b.example");
+	ours = (struct end){ .settings = settings_of(STREAM_TO_SERVER, our_set) };
+	theirs =
+	    (struct end){ .settings = settings_of(STREAM_OF_SERVER, their_set), .proves = proves };
+	peer = peer_new(&fd);
+	theirs.stream =
+	    stream_new(transport_of(dup(peer->fd)), direct, &theirs.settings, &end_events, &theirs);
+	peer_free(&peer);
+	ours.stream = stream_initiate(
+	    transport_of(fd), direct, &ours.settings, &end_events, &ours, "a.example", "b.example");
+	WAIT(ours.told.length > 0);
+	office_settle();
+}
+
+void part(void)
+{
+	stream_free(&ours.stream);
+	stream_free(&theirs.stream);
+	tls_set_unref(&our_set);
+	tls_set_unref(&their_set);
+	text_free(&ours.told);
+	text_free(&theirs.told);
+}
+
+void send_stanza(struct end *end, const char *id, void *token)
+{
+	struct stanza *stanza = stanza_new(MESSAGE_NORMAL, NULL, NULL, id);
+
+	stream_send(end->stream, stanza, NULL, token);
+	stanza_unref(&stanza);
+}
+
+int meeting_begin(void **state)
+{
+	(void)state;
+	log_set_level(LOG_ERROR);
+	crypto_init();
+	jid_init();
+	office_open();
+	return 0;
+}
+
+int meeting_end(void **state)
+{
+	(void)state;
+	office_close();
+	return 0;
+}

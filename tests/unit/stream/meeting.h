@@ -1,0 +1,33 @@
+/* meeting.h - a stream between two servers that are both ours, on one connection, each with an
+ * owner that writes down what it is told. */
+#ifndef GODWIT_TESTS_STREAM_MEETING_H
+#define GODWIT_TESTS_STREAM_MEETING_H
+
+#include "../net/peer.h"
+#include "stream/stream.h"
+
+/* An end, and what its owner was told, a line each. */
+struct end {
+	struct stream_settings settings;
+	struct stream *stream;
+	struct text told;
+	bool proves;
+};
+/* We call from a.example, they are b.example; `proves`: our certificate counts there. */
+extern struct end ours, theirs;
+extern struct tls_set *our_set;
+extern const struct stream_events end_events;
+
+/* Setup and teardown of a file's tests. */
+int meeting_begin(void **state);
+int meeting_end(void **state);
+
+void meet(bool direct, bool proves);
+void part(void);
+/* Fails unless these are the lines. */
+void told(struct end *end, const char *lines);
+struct stream_settings settings_of(enum stream_role role, struct tls_set *set);
+struct transport *transport_of(int fd);
+void send_stanza(struct end *end, const char *id, void *token);
+
+#endif
