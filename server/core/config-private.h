@@ -3,6 +3,7 @@
 #define GODWIT_CORE_CONFIG_PRIVATE_H
 
 #include "core/config.h"
+#include "core/keys.h"
 
 struct arena;
 struct config_file;
@@ -34,5 +35,12 @@ void config_settings_apply(const struct config_file *file, struct config *config
 /* Afterwards: what is in force, and what became of the values. */
 void config_settings_finish(const struct config_file *file, struct config *config,
     const struct config_tables *tables, const char *const *troubles, struct arena *arena);
+
+/* config-s2s.c: keys of sections s2s and route, and what becomes of them; NULL, or what is wrong. */
+extern const struct config_key config_s2s_keys[], config_route_keys[];
+const char *config_s2s_read(
+    const struct config_file *file, struct config_s2s *s2s, struct arena *arena);
+/* Whether "listen TITLE" is one for servers: fills in kind and, unless it is set, port. */
+bool config_s2s_listen(const char *title, bool sets_port, struct config_listen *listen);
 
 #endif

@@ -69,7 +69,7 @@ static const struct config_key log_keys[] = { CONFIG_WORD(struct log_section, le
 static const struct config_key listen_keys[] = { CONFIG_TEXT(struct listen_section, address, "",
 						     "Address; empty: all, IPv4 and IPv6."),
 	CONFIG_NUMBER(struct listen_section, port, C2S_PORT, 0, 65535,
-	    "Port; c2s-tls: 5223 if none is given; 0: any free one."),
+	    "Port; c2s-tls: 5223, s2s: 5269, s2s-tls: 5270 if none is given; 0: any free one."),
 	CONFIG_END };
 
 static const struct config_key domain_keys[] = { CONFIG_TEXT(struct domain_section, certificate, "",
@@ -155,6 +155,8 @@ static const struct config_kind own_kinds[] = {
 	{ "listen", listen_keys, NAMED_AGAIN },
 	{ "limits", limits_keys, ONCE },
 	{ "dns", dns_keys, ONCE },
+	{ "s2s", config_s2s_keys, ONCE },
+	{ "route", config_route_keys, NAMED },
 };
 
 const struct config_kind *config_kinds(
@@ -302,13 +304,16 @@ static const char *listen_read(
 		listen->kind = LISTEN_C2S;
 		return NULL;
 	}
+	if (config_s2s_listen(title, config_part_sets(part, "port"), listen))
+		return NULL;
 	listen->kind = LISTEN_C2S_TLS;
 	if (!config_part_sets(part, "port"))
 		listen->port = C2S_TLS_PORT;
 	return text_equal(title, "c2s-tls")
 	           ? NULL
 	           : config_part_wrong(part, arena,
-			 "\"listen %s\": listen c2s (STARTTLS) or c2s-tls (direct TLS)", title);
+			 "\"listen %s\": listen c2s or s2s (STARTTLS), c2s-tls or s2s-tls (direct TLS)",
+			 title);
 }
 
 static const char *listens_read(
@@ -371,6 +376,20 @@ static const char *dns_read(
 	    config_part_sets(part, "trust_anchor_file") || config_part_sets(part, "local_data"))
 		wrong = resolver_config_wrong(dns, arena);
 	return wrong == NULL ? NULL : config_part_wrong(part, arena, "%s", wrong);
+}
+
+/* A listener for servers turns it on, too. */
+static const char *s2s_read(
+    const struct config_file *file, struct config *config, struct arena *arena)
+{
+	const char *wrong = config_s2s_read(file, &config->s2s, arena);
+
+	if (config->s2s.ca != NULL)
+		config->s2s.ca = path_resolve(config->path, config->s2s.ca, arena);
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].kind >= LISTEN_S2S)
+			config->s2s.enabled = true;
+	return wrong;
 }
 
 static const char *module_read(const struct config_file *file, const struct module *module,
@@ -436,7 +455,8 @@ const char *config_read(const struct config_file *file, struct config *config,
 	if ((wrong = domains_read(file, config, arena)) != NULL ||
 	    (wrong = listens_read(file, config, arena)) != NULL ||
 	    (wrong = limits_read(file, config, arena)) != NULL ||
-	    (wrong = dns_read(file, config, arena)) != NULL)
+	    (wrong = dns_read(file, config, arena)) != NULL ||
+	    (wrong = s2s_read(file, config, arena)) != NULL)
 		return wrong;
 	return modules_read(file, config, modules, arena);
 }

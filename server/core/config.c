@@ -20,6 +20,7 @@ struct config_owner {
 	struct arena *arena;
 	const char *text; /* of the file */
 	struct tls_set *tls;
+	struct tls_trust *trust;
 };
 
 /* What one is to be made of. */
@@ -203,6 +204,35 @@ static const struct tls_certificate *certificates_of(
 	return certificates;
 }
 
+/* Whom to trust among servers: as before, if nothing about it has changed. */
+static bool trust_take(struct config_owner *owner, const struct config *old, struct arena *arena,
+    const char **error_out)
+{
+	const struct config_s2s *s2s = &owner->config.s2s;
+
+	if (!s2s->enabled)
+		return true;
+	if (old != NULL && old->trust != NULL && text_equal(old->s2s.ca, s2s->ca))
+		owner->trust = tls_trust_ref(old->trust);
+	else
+		owner->trust = tls_trust_new(s2s->ca, arena, error_out);
+	owner->config.trust = owner->trust;
+	return owner->trust != NULL;
+}
+
+/* With the set loaded, or not; takes the reference if anything is missing. `old`: what may be taken
+ * over. */
+static struct config *owner_finish(struct config_owner *owner, const struct config *old,
+    struct arena *arena, const char **error_out)
+{
+	struct config *config = &owner->config;
+
+	config->tls = owner->tls;
+	if (owner->tls == NULL || !trust_take(owner, old, arena, error_out))
+		config_unref(&config);
+	return config;
+}
+
 struct config *config_load(const char *path, const struct module *const *modules, bool certificates,
     struct arena *arena, const char **error_out)
 {
@@ -213,10 +243,7 @@ struct config *config_load(const char *path, const struct module *const *modules
 		return config;
 	owner->tls =
 	    tls_set_new(certificates_of(config, arena), config->domain_count, arena, error_out);
-	config->tls = owner->tls;
-	if (owner->tls == NULL)
-		config_unref(&config);
-	return config;
+	return owner_finish(owner, NULL, arena, error_out);
 }
 
 struct config *config_reload(const struct config *old, const struct module *const *modules,
@@ -224,16 +251,12 @@ struct config *config_reload(const struct config *old, const struct module *cons
     const char **error_out)
 {
 	struct config_owner *owner = owner_load(old->path, modules, tables, arena, error_out);
-	struct config *config = owner == NULL ? NULL : &owner->config;
 
 	if (owner == NULL)
 		return NULL;
-	owner->tls = tls_set_renew(old->tls, certificates_of(config, arena), config->domain_count,
-	    warn, state, arena, error_out);
-	config->tls = owner->tls;
-	if (owner->tls == NULL)
-		config_unref(&config);
-	return config;
+	owner->tls = tls_set_renew(old->tls, certificates_of(&owner->config, arena),
+	    owner->config.domain_count, warn, state, arena, error_out);
+	return owner_finish(owner, NULL, arena, error_out);
 }
 
 struct config *config_amend(const struct config *old, const struct module *const *modules,
@@ -250,10 +273,10 @@ struct config *config_amend(const struct config *old, const struct module *const
 
 	if (owner == NULL)
 		return NULL;
-	if (old->tls != NULL)
-		owner->tls = tls_set_ref(old->tls);
-	owner->config.tls = owner->tls;
-	return &owner->config;
+	if (old->tls == NULL)
+		return &owner->config;
+	owner->tls = tls_set_ref(old->tls);
+	return owner_finish(owner, old, arena, error_out);
 }
 
 void config_tables_free(struct config_tables **tables)
@@ -283,6 +306,7 @@ void config_unref(struct config **config)
 	    atomic_fetch_sub_explicit(&owner->references, 1, memory_order_acq_rel) != 1)
 		return;
 	tls_set_unref(&owner->tls);
+	tls_trust_unref(&owner->trust);
 	arena_free(&owner->arena);
 	mem_free(owner);
 }

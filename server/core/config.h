@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/log.h"
+#include "core/config-s2s.h"
 #include "net/resolver.h"
 #include "xml/parser.h"
 
@@ -16,8 +17,9 @@ struct config_key;
 struct jid;
 struct module;
 struct tls_set;
+struct tls_trust;
 
-enum listen_kind { LISTEN_C2S, LISTEN_C2S_TLS };
+enum listen_kind { LISTEN_C2S, LISTEN_C2S_TLS, LISTEN_S2S, LISTEN_S2S_TLS };
 
 struct config_listen {
 	enum listen_kind kind;
@@ -88,12 +90,14 @@ struct config {
 	size_t listen_count;
 	struct limits limits;
 	struct resolver_config dns;
+	struct config_s2s s2s;
 	struct config_setting *settings;
 	size_t setting_count;
 	/* Set by config_load(): the sections of the modules, by module index; certificates loaded.
 	 */
 	const void *const *module_sections;
 	struct tls_set *tls;
+	struct tls_trust *trust; /* of other servers; NULL without federation */
 };
 
 /* What the database has beyond the file, as it was read (admin/config-rows.h). */

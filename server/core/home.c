@@ -3,6 +3,7 @@
 
 #include "core/home.h"
 
+#include "base/hash.h"
 #include "base/text.h"
 #include "core/account.h"
 #include "core/config.h"
@@ -54,6 +55,11 @@ struct worker *homes_worker(size_t index)
 struct worker *home_of(const struct jid *jid)
 {
 	return workers[jid->hash % BUCKETS % worker_count];
+}
+
+struct worker *home_of_domain(const char *domain)
+{
+	return workers[hash_bytes_stable(domain, strlen(domain)) % BUCKETS % worker_count];
 }
 
 bool home_is_here(const struct jid *jid)

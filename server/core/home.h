@@ -18,6 +18,8 @@ size_t homes_count(void);
 struct worker *homes_worker(size_t index);
 /* The worker that is home to this bare JID (DESIGN: buckets). */
 struct worker *home_of(const struct jid *jid);
+/* The worker that is home to a domain of others (prepared), and to the links there. */
+struct worker *home_of_domain(const char *domain);
 /* Whether the current worker is. */
 bool home_is_here(const struct jid *jid);
 

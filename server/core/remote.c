@@ -4,6 +4,8 @@
 #include <stddef.h>
 
 #include "base/mem.h"
+#include "core/config.h"
+#include "core/home.h"
 
 /* Components, and links to servers. */
 enum { WAYS_MAX = 4 };
@@ -20,6 +22,15 @@ void remote_add(const struct remote_way *way)
 void remote_clear(void)
 {
 	way_count = 0;
+}
+
+bool remote_is_ours(const char *domain)
+{
+	bool is = config_domain(home_config(), domain) != NULL;
+
+	for (size_t i = 0; !is && i < way_count; i++)
+		is = ways[i]->speaks_for != NULL && ways[i]->speaks_for(domain);
+	return is;
 }
 
 bool remote_send(const struct stanza *stanza, struct receipt *receipt)

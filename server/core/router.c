@@ -363,13 +363,19 @@ static void router_send_share(const struct stanza *stanza, struct receipt *recei
 }
 
 /* To one of many who is not of ours. Where there is no way nobody is told: it would be at each
- * change of presence. */
+ * change of presence. RFC 6121 section 4.3.1: probes are from the account there. */
 static void router_send_away(const struct stanza *stanza, const struct jid *to)
 {
-	struct stanza *readdressed = stanza_readdress(stanza, stanza_from(stanza), to);
+	struct arena *arena = arena_new(0);
+	const struct jid *from = stanza_from(stanza);
+	struct stanza *readdressed;
 
+	if (stanza_type(stanza) == PRESENCE_PROBE)
+		from = jid_bare(arena, from);
+	readdressed = stanza_readdress(stanza, from, to);
 	remote_send(readdressed, NULL);
 	stanza_unref(&readdressed);
+	arena_free(&arena);
 }
 
 static void router_fan_out(const struct stanza *stanza, struct receipt *receipt,

@@ -23,7 +23,9 @@
 #include "core/hooks.h"
 #include "core/loader.h"
 #include "core/module.h"
+#include "core/remote.h"
 #include "net/listener.h"
+#include "s2s/s2s.h"
 #include "process/process-private.h"
 #include "store/database.h"
 #include "xml/parser.h"
@@ -123,6 +125,9 @@ static void say_ready(void)
 	    KV("database", store_version(server.store)), KV("schema", store_schema(server.store)),
 	    KV("workers", homes_count()), KV("c2s", port_of(LISTEN_C2S)),
 	    KV("c2s-tls", port_of(LISTEN_C2S_TLS)));
+	if (server.started->s2s.enabled)
+		log_info(NULL, "federation is on", KV("s2s", port_of(LISTEN_S2S)),
+		    KV("s2s-tls", port_of(LISTEN_S2S_TLS)));
 	notify_ready();
 }
 
@@ -169,6 +174,7 @@ bool server_start(void)
 	if (!loader_start())
 		return start_failed("a module refused to start; its reason stands above");
 	commands_start(&command_host_of_server);
+	s2s_init();
 	workers_start();
 	if (!server_read_tables(&error)) {
 		workers_stop();
@@ -219,6 +225,7 @@ void server_free(void)
 	mem_free(server.listeners);
 	store_close(&server.store);
 	hooks_free();
+	remote_clear();
 	config_unref(&server.config);
 	config_unref(&server.started);
 	config_tables_free(&server.tables);

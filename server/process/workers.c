@@ -22,6 +22,7 @@
 #include "net/listener.h"
 #include "net/resolver.h"
 #include "net/transport.h"
+#include "s2s/s2s.h"
 #include "store/database.h"
 
 /* How long clients and writes may take at the end, and what follows from those that did not make
@@ -41,6 +42,18 @@ static void order_start(struct order *order)
 	session_rows_start();
 	c2s_start();
 	c2s_configure();
+	s2s_configure();
+}
+
+/* Whom a listener hands connections to. */
+static listener_accepted *accepted_for(enum listen_kind kind)
+{
+	return kind == LISTEN_S2S || kind == LISTEN_S2S_TLS ? s2s_accept : c2s_accept;
+}
+
+static bool is_direct_tls(enum listen_kind kind)
+{
+	return kind == LISTEN_C2S_TLS || kind == LISTEN_S2S_TLS;
 }
 
 static void order_listen(struct order *order)
@@ -57,8 +70,9 @@ static void order_listen(struct order *order)
 	    !control_start(config->control, server.arena, &server.control_error))
 		return;
 	for (size_t i = 0; i < server.listening; i++)
-		listener_start(server.listeners[i], server.workers, homes_count(), c2s_accept,
-		    config->listens[i].kind == LISTEN_C2S_TLS ? &server : NULL);
+		listener_start(server.listeners[i], server.workers, homes_count(),
+		    accepted_for(config->listens[i].kind),
+		    is_direct_tls(config->listens[i].kind) ? &server : NULL);
 }
 
 static struct address_limits address_limits_of(const struct config *config)
@@ -84,6 +98,7 @@ static void worker_ended(struct worker *worker, void *state)
 	}
 	session_rows_stop();
 	store_detach(server.store);
+	s2s_stop();
 	transport_abandon_all();
 	home_stop();
 	c2s_stop();
@@ -166,6 +181,7 @@ static void order_configure(struct order *order)
 	}
 	home_reload(order->config);
 	c2s_configure();
+	s2s_configure();
 }
 
 static void order_in_force(struct order *order)
@@ -183,7 +199,8 @@ void workers_configure(struct config *config)
 
 static void order_count(struct order *order)
 {
-	order->count = c2s_count() + home_busy() + store_waiting() + resolver_waiting();
+	order->count =
+	    c2s_count() + s2s_busy() + home_busy() + store_waiting() + resolver_waiting();
 	if (worker_index(worker_current()) == 0)
 		order->count += outbox_busy();
 }
@@ -211,6 +228,14 @@ static void order_shut_down(struct order *order)
 {
 	(void)order;
 	c2s_shutdown();
+	s2s_close();
+}
+
+/* When our users have gone, and other servers have been told so. */
+static void order_hang_up(struct order *order)
+{
+	(void)order;
+	s2s_shutdown();
 }
 
 static void order_give_up(struct order *order)
@@ -238,9 +263,13 @@ void workers_drain(void)
 {
 	orders_run(order_close, NULL);
 	orders_run(order_shut_down, NULL);
-	if (workers_come_to_rest(DRAIN_MS))
+	if (workers_come_to_rest(DRAIN_MS)) {
+		orders_run(order_hang_up, NULL);
+		workers_come_to_rest(GIVE_UP_MS);
 		return;
-	log_warning(NULL, "some clients or writes did not end in time");
+	}
+	log_warning(NULL, "some clients, links or writes did not end in time");
+	orders_run(order_hang_up, NULL);
 	orders_run(order_give_up, NULL);
 	workers_come_to_rest(GIVE_UP_MS);
 }

@@ -7,6 +7,7 @@ from .element import (ABSENT, ANY, NS, attribute, child, children, matches, mism
                       text)
 from .client import Account, Client, befriend, can_login, expect_error, online
 from .connection import Closed, Connection, Failure, Timeout, check_sasl_failure
+from .federation import Federation, peer
 from .home import home
 from .scram import Scram, scram_key
 from .server import Server, SANITIZED
@@ -16,6 +17,6 @@ from .wait import wait_until
 __all__ = [
     "ABSENT", "ANY", "NS", "attribute", "child", "children", "matches", "mismatch", "parse", "quote", "show",
     "text", "Account", "Client", "befriend", "can_login", "expect_error", "online", "Closed", "Connection",
-    "Failure", "Timeout", "check_sasl_failure", "home", "Scram", "scram_key", "Server", "SANITIZED", "FACTOR",
-    "Skip", "main", "note", "test", "two_users", "wait_until",
+    "Failure", "Timeout", "check_sasl_failure", "Federation", "home", "peer", "Scram", "scram_key", "Server",
+    "SANITIZED", "FACTOR", "Skip", "main", "note", "test", "two_users", "wait_until",
 ]

@@ -48,6 +48,27 @@ def make_client_certificate(authority, path, jids, more=(), days=30):
     return path + ".pem", path + ".key"
 
 
+def make_server_certificate(authority, path, names, days=30, usage="serverAuth", signed=True):
+    """Paths of a certificate for these names and its key; its issuer stands behind it. `days` may be
+    negative: it has expired then."""
+    with open(path + ".ext", "w", encoding="utf-8") as file:
+        file.write(f"basicConstraints = critical, CA:FALSE\nextendedKeyUsage = {usage}\n"
+                   f"subjectAltName = {','.join(names)}\n")
+    subprocess.run(
+        ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-subj", "/CN=A server", "-keyout", path + ".key", "-out", path + ".csr"],
+        check=True, capture_output=True)
+    issuer = ["-CA", authority[0], "-CAkey", authority[1]] if signed else ["-signkey", path + ".key"]
+    subprocess.run(
+        ["openssl", "x509", "-req", "-in", path + ".csr", *issuer, "-days", str(days), "-extfile",
+         path + ".ext", "-out", path + ".pem"],
+        check=True, capture_output=True)
+    if signed:
+        with open(path + ".pem", "a", encoding="utf-8") as leaf, open(authority[0], encoding="utf-8") as root:
+            leaf.write(root.read())
+    return path + ".pem", path + ".key"
+
+
 def revoke(authority, directory, certificate):
     """Path of a list by which the authority takes back one of its certificates."""
     os.makedirs(directory)

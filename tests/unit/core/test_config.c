@@ -129,11 +129,21 @@ static void what_is_wrong_is_named_with_line_and_cure(void **state)
 		{ DOMAIN DOMAIN, ":2: found duplicate title 'example.org'" },
 		{ DOMAIN "domain \"Example.ORG\" { certificate = c key = k }",
 		    ":2: domain \"example.org\" stands there twice; take one away" },
-		{ DOMAIN "listen s2s {}",
-		    ":2: \"listen s2s\": listen c2s (STARTTLS) or c2s-tls (direct TLS)" },
+		{ DOMAIN "listen bosh {}",
+		    ":2: \"listen bosh\": listen c2s or s2s (STARTTLS), c2s-tls or s2s-tls (direct "
+		    "TLS)" },
+		{ DOMAIN "s2s { deny = { \"a.example\", \"x y\" } }",
+		    ":2: section s2s: \"x y\" is no domain name; correct it" },
+		{ DOMAIN "s2s { stanza_bytes = 9999 }",
+		    ":2: stanza_bytes is 9999, but must be from 10000 to 2147483647: Largest stanza "
+		    "of another server." },
+		{ DOMAIN "route \"x y\" { address = \"127.0.0.1\" }",
+		    ":2: route \"x y\" is to no domain; correct it" },
+		{ DOMAIN "route \"b.example\" { address = \"localhost\" }",
+		    ":2: route \"b.example\": address \"localhost\" is no IP address; give one" },
 		{ DOMAIN "listen c2s { port = 65536 }",
-		    ":2: port is 65536, but must be from 0 to 65535: Port; c2s-tls: 5223 if none "
-		    "is given; 0: any free one." },
+		    ":2: port is 65536, but must be from 0 to 65535: Port; c2s-tls: 5223, s2s: "
+		    "5269, s2s-tls: 5270 if none is given; 0: any free one." },
 		{ "log { level = loud }",
 		    ":1: level is \"loud\", but must be debug, info, warning or error" },
 		{ "log { level = \"debug info\" }",
@@ -427,6 +437,73 @@ static int tear_down(void **state)
 	return rmdir(folder);
 }
 
+static void federation_is_off_until_it_is_asked_for(void **state)
+{
+	(void)state;
+	struct config *config = load_good(DOMAIN);
+
+	assert_false(config->s2s.enabled);
+	config_unref(&config);
+	config = load_good(DOMAIN "listen s2s {}\nlisten s2s-tls {}");
+	assert_true(config->s2s.enabled);
+	assert_int_equal(config->listens[0].port, 5269);
+	assert_int_equal(config->listens[1].port, 5270);
+	config_unref(&config);
+	config = load_good(DOMAIN "s2s { enabled = true }");
+	assert_true(config->s2s.enabled);
+	config_unref(&config);
+}
+
+static void domains_are_trusted_as_the_lists_say(void **state)
+{
+	static const struct {
+		const char *section, *domain;
+		enum config_s2s_policy policy;
+	} cases[] = {
+		{ "", "a.example", S2S_SECURE },
+		{ "dialback = true", "a.example", S2S_DIALBACK },
+		{ "dialback = true secure = { \"A.example\" }", "a.example", S2S_SECURE },
+		{ "dialback = true secure = { \"a.example\" }", "b.a.example", S2S_DIALBACK },
+		{ "insecure = { \"a.example\" }", "a.example", S2S_DIALBACK },
+		{ "insecure = { \"a.example\" }", "b.example", S2S_SECURE },
+		{ "secure = { \"a.example\" } insecure = { \"a.example\" }", "a.example",
+		    S2S_SECURE },
+		{ "deny = { \"a.example\" }", "a.example", S2S_DENIED },
+		{ "deny = { \"a.example\" }", "b.example", S2S_SECURE },
+		{ "allow = { \"a.example\" }", "a.example", S2S_SECURE },
+		{ "allow = { \"a.example\" }", "b.example", S2S_DENIED },
+		{ "allow = { \"a.example\" } deny = { \"a.example\" }", "a.example", S2S_DENIED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct config *config =
+		    load_good(arena_printf(arena, DOMAIN "s2s { %s }", cases[i].section));
+
+		assert_int_equal(
+		    config_s2s_policy(&config->s2s, cases[i].domain), cases[i].policy);
+		config_unref(&config);
+	}
+}
+
+static void routes_name_an_address(void **state)
+{
+	struct config *config = load_good(DOMAIN
+	    "route \"B.example\" { address = \"127.0.0.2\" port = 1 direct_tls = true }\n"
+	    "route \"c.example\" { address = \"::1\" }");
+	const struct config_route *route = config_s2s_route(&config->s2s, "b.example");
+
+	(void)state;
+	assert_int_equal(route->address.any.sa_family, AF_INET);
+	assert_int_equal(ntohs(route->address.ipv4.sin_port), 1);
+	assert_true(route->direct_tls);
+	route = config_s2s_route(&config->s2s, "c.example");
+	assert_int_equal(route->address.any.sa_family, AF_INET6);
+	assert_int_equal(ntohs(route->address.ipv6.sin6_port), 5269);
+	assert_null(config_s2s_route(&config->s2s, "d.example"));
+	config_unref(&config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +516,9 @@ int main(void)
 		cmocka_unit_test(every_change_that_needs_a_restart_is_named),
 		cmocka_unit_test(a_module_cannot_take_a_section_of_the_server),
 		cmocka_unit_test(a_file_that_is_missing_or_empty_is_told),
+		cmocka_unit_test(federation_is_off_until_it_is_asked_for),
+		cmocka_unit_test(domains_are_trusted_as_the_lists_say),
+		cmocka_unit_test(routes_name_an_address),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

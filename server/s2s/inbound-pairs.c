@@ -1,0 +1,229 @@
+/* inbound-pairs.c - which pairs of domains a connection from another server may carry, and dialback
+ * (XEP-0220 section 2.2): we receive keys and have them verified, and verify those that were shown
+ * in our name. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/remote.h"
+#include "s2s/dialback-key.h"
+#include "s2s/s2s-private.h"
+
+/* ---- pairs ---- */
+
+struct pair *pair_find(const struct inbound *inbound, const char *from, const char *to)
+{
+	struct pair *pair;
+
+	LIST_FOREACH (pair, &inbound->pairs, next)
+		if (text_equal(pair->from, from) && text_equal(pair->to, to))
+			return pair;
+	return NULL;
+}
+
+struct pair *pair_add(struct inbound *inbound, const char *from, const char *to)
+{
+	struct pair *pair = pair_find(inbound, from, to);
+
+	if (pair != NULL)
+		return pair;
+	pair = mem_alloc_zero(sizeof *pair);
+	pair->from = mem_strdup(from);
+	pair->to = mem_strdup(to);
+	LIST_INSERT_HEAD(&inbound->pairs, pair, next);
+	inbound->pair_count++;
+	return pair;
+}
+
+void pair_remove(struct inbound *inbound, struct pair *pair)
+{
+	LIST_REMOVE(pair, next);
+	inbound->pair_count--;
+	mem_free(pair->from);
+	mem_free(pair->to);
+	mem_free(pair);
+}
+
+bool pair_covers(const struct inbound *inbound, const char *from, const char *to)
+{
+	const struct pair *pair = pair_find(inbound, from, to);
+
+	return pair != NULL && pair->state == PAIR_PROVED;
+}
+
+static bool has_proved(const struct inbound *inbound, const char *from)
+{
+	const struct pair *pair;
+
+	LIST_FOREACH (pair, &inbound->pairs, next)
+		if (pair->state == PAIR_PROVED && (from == NULL || text_equal(pair->from, from)))
+			return true;
+	return false;
+}
+
+/* On this worker. */
+static size_t connections_of(const char *from)
+{
+	const struct inbound *inbound;
+	size_t count = 0;
+
+	LIST_FOREACH (inbound, &s2s.inbound, sibling)
+		count += has_proved(inbound, from);
+	return count;
+}
+
+bool pair_prove(struct inbound *inbound, struct pair *pair, const char *how)
+{
+	const char *tls = transport_tls_version(stream_transport(inbound->stream));
+
+	if (!has_proved(inbound, pair->from) &&
+	    connections_of(pair->from) >= s2s_config()->connections_per_domain) {
+		stream_fail(inbound->stream, STREAM_RESOURCE_CONSTRAINT,
+		    "too many connections of that domain");
+		return false;
+	}
+	pair->state = PAIR_PROVED;
+	log_info(stream_log(inbound->stream), "server proved", KV("from", pair->from),
+	    KV("to", pair->to), KV("by", how), KV("tls", tls));
+	return true;
+}
+
+/* After a reload: nobody who is not talked to any more. */
+void inbound_check(struct inbound *inbound)
+{
+	const struct pair *pair;
+
+	LIST_FOREACH (pair, &inbound->pairs, next)
+		if (s2s_policy(pair->from) == S2S_DENIED || !remote_is_ours(pair->to)) {
+			stream_fail(inbound->stream,
+			    remote_is_ours(pair->to) ? STREAM_POLICY_VIOLATION : STREAM_HOST_GONE,
+			    NULL);
+			return;
+		}
+}
+
+/* ---- keys that are shown to us ---- */
+
+static void result_send(
+    struct inbound *inbound, const char *from, const char *to, enum dialback_type type, enum rc rc)
+{
+	struct dialback answer = { .type = type, .from = to, .to = from, .rc = rc };
+
+	stream_send_dialback(inbound->stream, &answer);
+}
+
+static void result_valid(struct inbound *inbound, struct pair *pair, const char *how)
+{
+	if (!pair_prove(inbound, pair, how))
+		return;
+	stream_admit(inbound->stream);
+	result_send(inbound, pair->from, pair->to, DIALBACK_VALID, RC_OK);
+}
+
+/* Why a key is not even looked at, or RC_OK. */
+static enum rc result_fault(const struct inbound *inbound, const struct dialback *result)
+{
+	if (!remote_is_ours(result->to))
+		return RC_ITEM_NOT_FOUND;
+	if (remote_is_ours(result->from))
+		return RC_NOT_ACCEPTABLE;
+	if (s2s_policy(result->from) == S2S_DENIED)
+		return RC_POLICY_VIOLATION;
+	return inbound->pair_count >= s2s_config()->pairs_per_connection ? RC_RESOURCE_CONSTRAINT
+	                                                                 : RC_OK;
+}
+
+/* A certificate that proves the domain does as well as its server would. */
+static void result_check(struct inbound *inbound, const struct dialback *result)
+{
+	const char *why = NULL;
+
+	if (s2s_is_certified(inbound->stream, result->from, &why)) {
+		result_valid(inbound, pair_add(inbound, result->from, result->to), "certificate");
+		return;
+	}
+	if (s2s_policy(result->from) != S2S_DIALBACK) {
+		log_info(stream_log(inbound->stream), "server refused", KV("from", result->from),
+		    KV("why", why));
+		result_send(inbound, result->from, result->to, DIALBACK_ERROR, RC_NOT_AUTHORIZED);
+		return;
+	}
+	pair_add(inbound, result->from, result->to);
+	verify_start(
+	    inbound, result->to, result->from, stream_header_id(inbound->stream), result->key);
+}
+
+static void result_receive(struct inbound *inbound, const struct dialback *result)
+{
+	const struct pair *pair = pair_find(inbound, result->from, result->to);
+	enum rc rc = result_fault(inbound, result);
+
+	if (pair != NULL && pair->state == PAIR_PROVED)
+		result_send(inbound, result->from, result->to, DIALBACK_VALID, RC_OK);
+	else if (rc != RC_OK && pair == NULL)
+		result_send(inbound, result->from, result->to, DIALBACK_ERROR, rc);
+	else if (pair == NULL)
+		result_check(inbound, result);
+}
+
+/* Section 2.2.1: who is not who he says, and nobody else either, has nothing to do here. */
+static void result_invalid(struct inbound *inbound, struct pair *pair)
+{
+	bool is_known = has_proved(inbound, NULL);
+
+	log_warning(stream_log(inbound->stream), "server is not who it says",
+	    KV("from", pair->from), KV("to", pair->to));
+	result_send(inbound, pair->from, pair->to, is_known ? DIALBACK_ERROR : DIALBACK_INVALID,
+	    RC_FORBIDDEN);
+	pair_remove(inbound, pair);
+	if (!is_known)
+		stream_end(inbound->stream);
+}
+
+void inbound_told(struct inbound *inbound, const struct verify *verify)
+{
+	struct pair *pair = pair_find(inbound, verify->remote, verify->local);
+
+	if (inbound->stream == NULL || stream_is_over(inbound->stream) || pair == NULL ||
+	    pair->state == PAIR_PROVED)
+		return;
+	if (verify->outcome == DIALBACK_VALID) {
+		result_valid(inbound, pair, "dialback");
+	} else if (verify->outcome == DIALBACK_INVALID) {
+		result_invalid(inbound, pair);
+	} else {
+		result_send(inbound, pair->from, pair->to, DIALBACK_ERROR, verify->rc);
+		pair_remove(inbound, pair);
+	}
+}
+
+/* ---- keys that were shown in our name ---- */
+
+static void verify_receive(struct inbound *inbound, const struct dialback *verify)
+{
+	struct dialback answer = { .is_verify = true,
+		.from = verify->to,
+		.to = verify->from,
+		.id = verify->id,
+		.rc = RC_ITEM_NOT_FOUND };
+
+	if (!remote_is_ours(verify->to))
+		answer.type = DIALBACK_ERROR;
+	else if (dialback_key_is(verify->key, verify->from, verify->to, verify->id))
+		answer.type = DIALBACK_VALID;
+	else
+		answer.type = DIALBACK_INVALID;
+	stream_send_dialback(inbound->stream, &answer);
+}
+
+void inbound_dialback(void *state, const struct dialback *dialback)
+{
+	struct inbound *inbound = state;
+
+	inbound->used_ms = worker_now_ms();
+	if (dialback->type != DIALBACK_ASKS)
+		return;
+	if (dialback->is_verify)
+		verify_receive(inbound, dialback);
+	else
+		result_receive(inbound, dialback);
+}

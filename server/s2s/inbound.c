@@ -1,0 +1,297 @@
+/* inbound.c - connections from other servers. TLS comes first; then the other end proves for each
+ * pair of domains that it is the server of the first, by its certificate (SASL EXTERNAL, or
+ * dialback that need not call back) or by dialback (inbound-pairs.c). A stanza from a domain that
+ * was not proved, or for one that is not ours, ends the stream. */
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/bans.h"
+#include "core/receipt.h"
+#include "core/remote.h"
+#include "core/router.h"
+#include "loop/timer.h"
+#include "net/listener.h"
+#include "s2s/s2s.h"
+#include "s2s/s2s-private.h"
+#include "xml/element.h"
+#include "xmpp/jid.h"
+#include "xmpp/ns.h"
+#include "xmpp/stanza.h"
+
+/* So many stanzas of a connection are at work at a time; then nothing is read until half of them
+ * have been dealt with. */
+#define AT_WORK_MAX 1000
+
+/* ---- life ---- */
+
+void inbound_ref(struct inbound *inbound)
+{
+	inbound->references++;
+}
+
+void inbound_unref(struct inbound *inbound)
+{
+	inbound->references--;
+	if (inbound->references == 0)
+		mem_free(inbound);
+}
+
+static void inbound_end(struct inbound *inbound)
+{
+	struct pair *pair;
+
+	while ((pair = LIST_FIRST(&inbound->pairs)) != NULL)
+		pair_remove(inbound, pair);
+	timer_free(&inbound->timer);
+	stream_free(&inbound->stream);
+	LIST_REMOVE(inbound, sibling);
+	s2s.inbound_count--;
+	inbound_unref(inbound);
+}
+
+static void inbound_closed(void *state, const char *why)
+{
+	struct inbound *inbound = state;
+
+	if (inbound->pair_count > 0)
+		log_info(stream_log(inbound->stream), "connection of a server ended",
+		    KV("from", LIST_FIRST(&inbound->pairs)->from), KV("why", why));
+	inbound_end(inbound);
+}
+
+/* ---- before anything is proved ---- */
+
+static bool inbound_serves(void *state, const char *domain)
+{
+	(void)state;
+	return remote_is_ours(domain);
+}
+
+/* XEP-0220 section 2.4. */
+static void inbound_features(
+    void *state, struct arena *arena, struct element *features, bool logged_in)
+{
+	struct element *dialback =
+	    element_add_new(arena, features, NS_DIALBACK_FEATURE, "dialback");
+
+	(void)state;
+	(void)logged_in;
+	element_add_new(arena, dialback, NULL, "errors");
+}
+
+/* Nobody but ourselves speaks for our domains. */
+static bool inbound_proves(void *state, const char *peer)
+{
+	struct inbound *inbound = state;
+	const char *why = "it is not talked to";
+
+	if (!remote_is_ours(peer) && s2s_policy(peer) != S2S_DENIED &&
+	    s2s_is_certified(inbound->stream, peer, &why))
+		return true;
+	log_info(stream_log(inbound->stream), "certificate of the server does not count",
+	    KV("from", peer), KV("why", why));
+	return false;
+}
+
+static void inbound_authenticated(void *state, const char *domain, const char *peer)
+{
+	struct inbound *inbound = state;
+
+	if (pair_prove(inbound, pair_add(inbound, peer, domain), "EXTERNAL"))
+		stream_restart(inbound->stream);
+}
+
+static void inbound_refused(
+    void *state, const char *username, const char *mechanism, const char *why)
+{
+	struct inbound *inbound = state;
+
+	log_info(stream_log(inbound->stream), "server refused", KV("from", username),
+	    KV("mechanism", mechanism), KV("why", why));
+}
+
+/* ---- stanzas ---- */
+
+static void inbound_settled(void *state, uint32_t sequence)
+{
+	struct inbound *inbound = state;
+
+	(void)sequence;
+	inbound->at_work--;
+	if (inbound->is_held && inbound->at_work <= AT_WORK_MAX / 2) {
+		inbound->is_held = false;
+		if (inbound->stream != NULL)
+			stream_resume(inbound->stream);
+	}
+	inbound_unref(inbound);
+}
+
+static struct receipt *inbound_receipt(struct inbound *inbound)
+{
+	inbound_ref(inbound);
+	inbound->at_work++;
+	if (!inbound->is_held && inbound->at_work >= AT_WORK_MAX) {
+		inbound->is_held = true;
+		stream_pause(inbound->stream);
+	}
+	return receipt_new(inbound_settled, inbound, 0);
+}
+
+/* RFC 6120 section 8.3.1: what is no stanza in spite of its name goes back, unless it is an answer.
+ */
+static void stanza_refuse(struct arena *arena, const struct element *element,
+    const struct jid *from, const struct jid *to, enum rc rc)
+{
+	const char *type = element_attribute(element, "type");
+	const char *id = element_attribute(element, "id");
+	bool is_iq = text_equal(element_name(element), "iq");
+	struct stanza *error;
+
+	if (text_equal(type, "error") || text_equal(type, "result"))
+		return;
+	error = stanza_new(
+	    is_iq ? IQ_TYPE_ERROR : PRESENCE_ERROR, to, from, id == NULL && is_iq ? "" : id);
+	element_add(stanza_element(error), stanza_error_element(stanza_arena(error), rc, NULL));
+	router_send(error, NULL);
+	stanza_unref(&error);
+	(void)arena;
+}
+
+/* RFC 6120 sections 4.9.3.7, 4.9.3.9 and 8.1. The stream error there is to be, or -1. */
+static int stanza_fault(
+    struct inbound *inbound, struct arena *arena, const struct jid *from, const struct jid *to)
+{
+	const char *from_domain, *to_domain;
+
+	if (from == NULL || to == NULL)
+		return STREAM_IMPROPER_ADDRESSING;
+	from_domain = jid_domain(arena, from);
+	to_domain = jid_domain(arena, to);
+	if (!remote_is_ours(to_domain))
+		return STREAM_HOST_UNKNOWN;
+	if (!pair_covers(inbound, from_domain, to_domain))
+		return STREAM_INVALID_FROM;
+	return bans_have_jid(from) ? STREAM_POLICY_VIOLATION : -1;
+}
+
+static const struct jid *address_of(
+    struct arena *arena, const struct element *element, const char *name)
+{
+	const char *text = element_attribute(element, name);
+
+	return text == NULL ? NULL : jid_parse(arena, text);
+}
+
+static void inbound_stanza(
+    void *state, struct arena *arena, struct element *element, uint32_t sequence)
+{
+	struct inbound *inbound = state;
+	const struct jid *from = address_of(arena, element, "from");
+	const struct jid *to = address_of(arena, element, "to");
+	int fault = stanza_fault(inbound, arena, from, to);
+	struct receipt *receipt;
+	struct stanza *stanza;
+	enum rc rc;
+
+	(void)sequence;
+	inbound->used_ms = worker_now_ms();
+	if (fault >= 0) {
+		stream_fail(inbound->stream, (enum stream_error)fault, NULL);
+		arena_free(&arena);
+		return;
+	}
+	stanza = stanza_from_element(arena, element, from, to, &rc);
+	if (stanza == NULL) {
+		stanza_refuse(arena, element, from, to, rc);
+		arena_free(&arena);
+		return;
+	}
+	receipt = inbound_receipt(inbound);
+	router_send(stanza, receipt);
+	receipt_release(&receipt);
+	stanza_unref(&stanza);
+}
+
+/* Nothing goes this way but what the stream itself says. */
+static void inbound_token(void *state, void *token)
+{
+	(void)state;
+	(void)token;
+}
+
+static const struct stream_events inbound_events = {
+	.serves = inbound_serves,
+	.features = inbound_features,
+	.proves = inbound_proves,
+	.dialback = inbound_dialback,
+	.authenticated = inbound_authenticated,
+	.refused = inbound_refused,
+	.stanza = inbound_stanza,
+	.delivered = inbound_token,
+	.lost = inbound_token,
+	.closed = inbound_closed,
+};
+
+/* ---- of this worker ---- */
+
+static void inbound_timer(void *state)
+{
+	struct inbound *inbound = state;
+	int64_t idle_ms = (int64_t)s2s_config()->idle_timeout * 1000;
+
+	if (worker_now_ms() - inbound->used_ms >= idle_ms)
+		stream_end(inbound->stream);
+	else
+		timer_set(inbound->timer, (unsigned)idle_ms);
+}
+
+void s2s_accept(void *state, int fd, struct address *address)
+{
+	struct inbound *inbound;
+	struct transport *transport;
+
+	if (s2s.is_closed) {
+		close(fd);
+		address_release(&address);
+		return;
+	}
+	inbound = mem_alloc_zero(sizeof *inbound);
+	inbound->references = 1;
+	inbound->used_ms = worker_now_ms();
+	inbound->timer = timer_new(inbound_timer, inbound);
+	timer_set(inbound->timer, s2s_config()->idle_timeout * 1000);
+	LIST_INIT(&inbound->pairs);
+	transport = transport_new(fd, address, &s2s.limits, NULL, NULL);
+	inbound->stream =
+	    stream_new(transport, state != NULL, &s2s.settings_in, &inbound_events, inbound);
+	LIST_INSERT_HEAD(&s2s.inbound, inbound, sibling);
+	s2s.inbound_count++;
+}
+
+void inbounds_configure(void)
+{
+	struct inbound *inbound;
+
+	LIST_FOREACH (inbound, &s2s.inbound, sibling) {
+		stream_set_settings(inbound->stream, &s2s.settings_in);
+		transport_set_limits(stream_transport(inbound->stream), &s2s.limits);
+		inbound_check(inbound);
+	}
+}
+
+void inbounds_close(void)
+{
+	struct inbound *inbound;
+
+	LIST_FOREACH (inbound, &s2s.inbound, sibling)
+		stream_fail(inbound->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+}
+
+void inbounds_stop(void)
+{
+	while (!LIST_EMPTY(&s2s.inbound))
+		inbound_end(LIST_FIRST(&s2s.inbound));
+}

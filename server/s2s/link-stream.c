@@ -1,0 +1,185 @@
+/* link-stream.c - the stream of a link: who is at its end, our key where a certificate does not do,
+ * stanzas out, and the keys of others that its server has to judge. */
+#include "base/arena.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "s2s/dialback-key.h"
+#include "s2s/s2s-private.h"
+
+/* ---- out ---- */
+
+void link_prove(struct link *link)
+{
+	const char *id = stream_header_id(link->stream);
+	struct arena *arena;
+	struct dialback result = { .from = link->local, .to = link->remote };
+
+	if (id == NULL) {
+		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "its header has no id");
+		return;
+	}
+	arena = arena_new(0);
+	result.key = dialback_key(arena, link->remote, link->local, id);
+	link->state = LINK_PROVING;
+	stream_send_dialback(link->stream, &result);
+	arena_free(&arena);
+}
+
+void link_ask(struct link *link)
+{
+	struct verify *verify;
+
+	TAILQ_FOREACH (verify, &link->verifies, next) {
+		struct dialback question = { .is_verify = true,
+			.from = verify->local,
+			.to = verify->remote,
+			.id = verify->id,
+			.key = verify->key };
+
+		if (verify->is_asked)
+			continue;
+		verify->is_asked = true;
+		stream_send_dialback(link->stream, &question);
+		link->used_ms = worker_now_ms();
+	}
+}
+
+void link_flush(struct link *link)
+{
+	struct cargo *cargo;
+
+	while ((cargo = TAILQ_FIRST(&link->waiting)) != NULL &&
+	       !transport_is_full(stream_transport(link->stream))) {
+		TAILQ_REMOVE(&link->waiting, cargo, next);
+		link->waiting_count--;
+		link->waiting_bytes -= cargo->bytes;
+		TAILQ_INSERT_TAIL(&link->sent, cargo, next);
+		link->used_ms = worker_now_ms();
+		stream_send(link->stream, cargo->stanza, NULL, cargo);
+	}
+}
+
+static void link_delivered(void *state, void *token)
+{
+	struct link *link = state;
+	struct cargo *cargo = token;
+
+	TAILQ_REMOVE(&link->sent, cargo, next);
+	cargo_free(cargo);
+	if (link->state == LINK_UP && !TAILQ_EMPTY(&link->waiting))
+		link_flush(link);
+}
+
+/* It stands among what was sent until the stream is closed. */
+static void link_lost(void *state, void *token)
+{
+	(void)state;
+	(void)token;
+}
+
+/* ---- in ---- */
+
+/* Its certificate proves the domain; else DNS has to do, where the policy is content with it. */
+static void link_opened(void *state, const struct element *features, bool is_authenticated)
+{
+	struct link *link = state;
+	const char *why = NULL;
+
+	(void)features;
+	if (link->state != LINK_GREETING)
+		return;
+	link->is_authenticated = is_authenticated;
+	link->is_certified = s2s_is_certified(link->stream, link->remote, &why);
+	if (!link->is_certified && s2s_policy(link->remote) != S2S_DIALBACK) {
+		stream_fail(link->stream, STREAM_POLICY_VIOLATION, why);
+		link_fail(link, RC_REMOTE_SERVER_NOT_FOUND, why);
+		return;
+	}
+	stream_admit(link->stream);
+	if (is_authenticated) {
+		link_rise(link, "EXTERNAL");
+		return;
+	}
+	link->state = LINK_OPEN;
+	link->up_ms = link->used_ms = worker_now_ms();
+	link_push(link);
+}
+
+static void link_proved(struct link *link, enum dialback_type type)
+{
+	if (link->state != LINK_PROVING)
+		return;
+	if (type == DIALBACK_VALID)
+		link_rise(link, "dialback");
+	else if (type == DIALBACK_INVALID)
+		link_fail(link, RC_INTERNAL_SERVER_ERROR, "it takes us for somebody else");
+	else
+		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "it could not verify who we are");
+}
+
+/* Only what was asked on this stream, so nobody can answer for another. */
+static void link_told(struct link *link, const struct dialback *answer)
+{
+	struct verify *verify;
+
+	TAILQ_FOREACH (verify, &link->verifies, next)
+		if (verify->is_asked && text_equal(verify->id, answer->id))
+			break;
+	if (verify == NULL)
+		return;
+	TAILQ_REMOVE(&link->verifies, verify, next);
+	verify_end(verify, answer->type, RC_REMOTE_SERVER_NOT_FOUND);
+}
+
+static void link_dialback(void *state, const struct dialback *dialback)
+{
+	struct link *link = state;
+
+	if (dialback->type == DIALBACK_ASKS || !text_equal(dialback->from, link->remote) ||
+	    !text_equal(dialback->to, link->local))
+		return;
+	if (dialback->is_verify)
+		link_told(link, dialback);
+	else
+		link_proved(link, dialback->type);
+}
+
+/* RFC 6120 section 4.5: stanzas come on another connection. */
+static void link_stanza(
+    void *state, struct arena *arena, struct element *element, uint32_t sequence)
+{
+	struct link *link = state;
+
+	(void)element;
+	(void)sequence;
+	stream_fail(link->stream, STREAM_NOT_AUTHORIZED, "stanzas go the other way here");
+	arena_free(&arena);
+}
+
+static void link_closed(void *state, const char *why)
+{
+	struct link *link = state;
+
+	stream_free(&link->stream);
+	link_broken(link, why);
+}
+
+static const struct stream_events link_events = {
+	.opened = link_opened,
+	.dialback = link_dialback,
+	.stanza = link_stanza,
+	.delivered = link_delivered,
+	.lost = link_lost,
+	.closed = link_closed,
+};
+
+void link_greet(struct link *link, int fd)
+{
+	struct transport *transport = transport_new(fd, NULL, &s2s.limits, NULL, NULL);
+
+	log_debug(link->log, "connected", KV("address", transport_peer(transport)));
+	link->state = LINK_GREETING;
+	link->stream = stream_initiate(transport, link->is_direct, &s2s.settings_out, &link_events,
+	    link, link->local, link->remote);
+}

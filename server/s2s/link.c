@@ -1,0 +1,372 @@
+/* link.c - a link: stanzas from one of our domains to another server's.
+ * It is made by the first stanza, comes up, and goes when it was not used for a while. What waits
+ * for it is bounded, and keeps its order. When it cannot come up, all that waits goes back to where
+ * it came from with the error that RFC 6120 names; so does what comes until it has rested, longer
+ * each time it fails in a row, so that a dead server costs nobody anything. */
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/receipt.h"
+#include "core/router.h"
+#include "loop/timer.h"
+#include "s2s/s2s-private.h"
+#include "xmpp/stanza.h"
+
+/* The first rest, doubled at each further failure; and for how long a failure is remembered. */
+#define REST_MS 2000
+#define REMEMBERED_MS 600000
+/* A stream that lasted so long has not failed when it ends. */
+#define LASTING_MS 10000
+
+static void link_timer(void *state);
+
+/* ---- cargo ---- */
+
+void cargo_free(struct cargo *cargo)
+{
+	stanza_unref(&cargo->stanza);
+	receipt_release(&cargo->receipt);
+	mem_free(cargo);
+}
+
+void cargo_bounce(struct cargo *cargo, enum rc rc, const char *text)
+{
+	router_bounce(cargo->stanza, rc, text);
+	cargo_free(cargo);
+}
+
+static void cargo_wait(struct link *link, struct cargo *cargo)
+{
+	TAILQ_INSERT_TAIL(&link->waiting, cargo, next);
+	link->waiting_count++;
+	link->waiting_bytes += cargo->bytes;
+}
+
+static bool queue_has_room(const struct link *link, const struct cargo *cargo)
+{
+	return link->waiting_count < s2s_config()->queue_stanzas &&
+	       link->waiting_bytes + cargo->bytes <= s2s_config()->queue_bytes;
+}
+
+static void queue_bounce(struct link *link)
+{
+	struct cargo *cargo;
+
+	while ((cargo = TAILQ_FIRST(&link->waiting)) != NULL) {
+		TAILQ_REMOVE(&link->waiting, cargo, next);
+		link->waiting_count--;
+		link->waiting_bytes -= cargo->bytes;
+		cargo_bounce(cargo, link->rc, link->why);
+	}
+}
+
+/* ---- life ---- */
+
+static struct link *link_new(const char *name, const char *local, const char *remote)
+{
+	struct link *link = mem_alloc_zero(sizeof *link);
+
+	link->name = mem_strdup(name);
+	link->local = mem_strdup(local);
+	link->remote = mem_strdup(remote);
+	link->log = log_new(NULL, "s2s", LOG_FIELDS(KV("from", local), KV("to", remote)));
+	link->timer = timer_new(link_timer, link);
+	TAILQ_INIT(&link->waiting);
+	TAILQ_INIT(&link->sent);
+	TAILQ_INIT(&link->verifies);
+	hash_put(s2s.links, link->name, strlen(link->name), link);
+	return link;
+}
+
+static void link_free(struct link *link)
+{
+	hash_remove(s2s.links, link->name, strlen(link->name));
+	link_hang_up(link);
+	stream_free(&link->stream);
+	timer_free(&link->timer);
+	log_free(&link->log);
+	mem_free(link->name);
+	mem_free(link->local);
+	mem_free(link->remote);
+	mem_free(link);
+}
+
+struct link *link_get(const char *local, const char *remote)
+{
+	struct arena *arena = arena_new(0);
+	const char *name = arena_printf(arena, "%s %s", local, remote);
+	struct link *link = hash_get(s2s.links, name, strlen(name));
+
+	if (link == NULL && hash_count(s2s.links) < s2s_config()->links)
+		link = link_new(name, local, remote);
+	arena_free(&arena);
+	return link;
+}
+
+bool link_is_needed(const struct link *link)
+{
+	return !TAILQ_EMPTY(&link->waiting) || !TAILQ_EMPTY(&link->verifies) ||
+	       (link->stream != NULL && transport_unsent(stream_transport(link->stream)) > 0);
+}
+
+/* Nothing is to be done for it. It is remembered for a while if it has failed. */
+static void link_idle(struct link *link)
+{
+	link->state = LINK_IDLE;
+	timer_set(link->timer, link->failures > 0 ? REMEMBERED_MS : 0);
+}
+
+/* ---- work ---- */
+
+void link_take(struct link *link, struct cargo *cargo)
+{
+	if (link->state == LINK_RESTING) {
+		cargo_bounce(cargo, link->rc, link->why);
+		return;
+	}
+	if (!queue_has_room(link, cargo)) {
+		cargo_bounce(cargo, RC_RESOURCE_CONSTRAINT, "too much waits for that server");
+		return;
+	}
+	cargo_wait(link, cargo);
+	link_push(link);
+}
+
+void link_push(struct link *link)
+{
+	switch (link->state) {
+	case LINK_IDLE:
+		if (s2s.is_shutting) {
+			link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "the server shuts down");
+			return;
+		}
+		link->begun_ms = worker_now_ms();
+		timer_set(link->timer, s2s_config()->link_timeout * 1000);
+		link_call(link);
+		return;
+	case LINK_OPEN:
+		link_ask(link);
+		if (!TAILQ_EMPTY(&link->waiting))
+			link_prove(link);
+		return;
+	case LINK_PROVING:
+		link_ask(link);
+		return;
+	case LINK_UP:
+		link_ask(link);
+		link_flush(link);
+		return;
+	case LINK_RESTING:
+		verifies_end(link, false, link->rc);
+		return;
+	case LINK_FINDING:
+	case LINK_CALLING:
+	case LINK_GREETING:
+		return;
+	}
+}
+
+void link_rise(struct link *link, const char *how)
+{
+	log_info(link->log, "link up", KV("stream", stream_id(link->stream)), KV("by", how),
+	    KV("tls", transport_tls_version(stream_transport(link->stream))),
+	    KV("ms", worker_now_ms() - link->begun_ms));
+	link->state = LINK_UP;
+	link->up_ms = link->used_ms = worker_now_ms();
+	timer_set(link->timer, s2s_config()->keepalive * 1000);
+	link_push(link);
+}
+
+/* ---- failure ---- */
+
+/* Somewhere between half and all of it, so that those who were lost together do not come back
+ * together. */
+static unsigned rest_ms(const struct link *link)
+{
+	uint64_t longest = (uint64_t)s2s_config()->retry_max * 1000;
+	uint64_t rest = (uint64_t)REST_MS << (link->failures > 20 ? 20 : link->failures - 1);
+	uint32_t chance;
+
+	crypto_random(&chance, sizeof chance);
+	if (rest > longest)
+		rest = longest;
+	return (unsigned)(rest / 2 + chance % (rest / 2 + 1));
+}
+
+void link_fail(struct link *link, enum rc rc, const char *why)
+{
+	log_info(link->log, "link failed", KV("why", why), KV("error", rc_name(rc)),
+	    KV("waiting", link->waiting_count));
+	link->state = LINK_RESTING;
+	link->failures++;
+	link->rc = rc;
+	link->why = why;
+	link_hang_up(link);
+	if (link->stream != NULL)
+		stream_end(link->stream);
+	timer_set(link->timer, rest_ms(link));
+	queue_bounce(link);
+	verifies_end(link, false, rc);
+}
+
+/* RFC 6120 section 4.9.3.6 tells of a domain that is not there. */
+static enum rc rc_of(const char *why)
+{
+	return text_equal(why, stream_error_name(STREAM_HOST_UNKNOWN)) ||
+	               text_equal(why, stream_error_name(STREAM_HOST_GONE))
+	           ? RC_REMOTE_SERVER_NOT_FOUND
+	           : RC_REMOTE_SERVER_TIMEOUT;
+}
+
+/* What was not written takes its old place again. */
+static void queue_restore(struct link *link)
+{
+	struct cargo *cargo;
+
+	while ((cargo = TAILQ_LAST(&link->sent, cargo_list)) != NULL) {
+		TAILQ_REMOVE(&link->sent, cargo, next);
+		TAILQ_INSERT_HEAD(&link->waiting, cargo, next);
+		link->waiting_count++;
+		link->waiting_bytes += cargo->bytes;
+	}
+}
+
+static bool has_lasted(const struct link *link)
+{
+	return link->state == LINK_UP && worker_now_ms() - link->up_ms >= LASTING_MS;
+}
+
+void link_broken(struct link *link, const char *why)
+{
+	bool lasted = has_lasted(link);
+
+	queue_restore(link);
+	if (link->state == LINK_RESTING) {
+		queue_bounce(link);
+		return;
+	}
+	if (link->state == LINK_GREETING && rc_of(why) == RC_REMOTE_SERVER_TIMEOUT) {
+		link_call_next(link, why);
+		return;
+	}
+	log_info(link->log, "link ended", KV("why", why), KV("waiting", link->waiting_count));
+	verifies_end(link, true, RC_REMOTE_SERVER_TIMEOUT);
+	if (!link_is_needed(link)) {
+		link->failures = lasted ? 0 : link->failures;
+		link_idle(link);
+	} else if (lasted || (link->state == LINK_UP && link->failures == 0)) {
+		link->failures = lasted ? 0 : 1;
+		link->state = LINK_IDLE;
+		link_push(link);
+	} else {
+		link_fail(link, rc_of(why), why);
+	}
+}
+
+/* ---- time ---- */
+
+/* A blank now and then shows whether the peer is there; who has nothing to say for long goes. */
+static void link_watch(struct link *link)
+{
+	if (!link_is_needed(link) &&
+	    worker_now_ms() - link->used_ms >= (int64_t)s2s_config()->idle_timeout * 1000) {
+		stream_end(link->stream);
+		return;
+	}
+	stream_send_blank(link->stream);
+	timer_set(link->timer, s2s_config()->keepalive * 1000);
+}
+
+static void link_timer(void *state)
+{
+	struct link *link = state;
+
+	switch (link->state) {
+	case LINK_IDLE:
+		link_free(link);
+		return;
+	case LINK_RESTING:
+		/* It may still have to be told of its stream's end. */
+		if (link->stream == NULL)
+			link_idle(link);
+		else
+			timer_set(link->timer, REST_MS);
+		return;
+	case LINK_OPEN:
+	case LINK_UP:
+		link_watch(link);
+		return;
+	case LINK_FINDING:
+	case LINK_CALLING:
+	case LINK_GREETING:
+	case LINK_PROVING:
+		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "not up in time");
+		return;
+	}
+}
+
+/* ---- all of them ---- */
+
+/* Those that may not be any more. */
+void links_configure(void)
+{
+	struct link *link;
+	size_t cursor = 0;
+
+	while ((link = hash_next(s2s.links, &cursor)) != NULL) {
+		enum config_s2s_policy policy = s2s_policy(link->remote);
+
+		if (link->stream == NULL)
+			continue;
+		stream_set_settings(link->stream, &s2s.settings_out);
+		if (policy == S2S_DENIED || (policy == S2S_SECURE && !link->is_certified))
+			stream_fail(link->stream, STREAM_POLICY_VIOLATION, NULL);
+	}
+}
+
+void links_shutdown(void)
+{
+	struct link *link;
+	size_t cursor = 0;
+
+	while ((link = hash_next(s2s.links, &cursor)) != NULL) {
+		if (link->state == LINK_RESTING || link->state == LINK_IDLE)
+			continue;
+		if (link->stream != NULL)
+			stream_end(link->stream);
+		else
+			link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "the server shuts down");
+	}
+}
+
+/* Nobody is there to be told any more. */
+static void link_abandon(struct link *link)
+{
+	struct cargo *cargo;
+	struct verify *verify;
+
+	stream_free(&link->stream);
+	queue_restore(link);
+	while ((cargo = TAILQ_FIRST(&link->waiting)) != NULL) {
+		TAILQ_REMOVE(&link->waiting, cargo, next);
+		cargo_free(cargo);
+	}
+	while ((verify = TAILQ_FIRST(&link->verifies)) != NULL) {
+		TAILQ_REMOVE(&link->verifies, verify, next);
+		verify_free(verify);
+	}
+	link_free(link);
+}
+
+void links_stop(void)
+{
+	struct link *link;
+	size_t cursor = 0;
+
+	while ((link = hash_next(s2s.links, &cursor)) != NULL)
+		link_abandon(link);
+	hash_free(&s2s.links);
+}

@@ -1,0 +1,207 @@
+/* s2s-private.h - what the files about other servers share: links to them, connections from them,
+ * and keys that wait to be verified.
+ *
+ * A link is at home on the worker of its remote domain. A connection from another server lives on
+ * the worker that a listener chose; what it needs of a link is asked for by mail. */
+#ifndef GODWIT_S2S_S2S_PRIVATE_H
+#define GODWIT_S2S_S2S_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/rc.h"
+#include "core/config.h"
+#include "loop/worker.h"
+#include "net/transport.h"
+#include "stream/dialback.h"
+#include "stream/stream.h"
+
+struct connector;
+struct hash;
+struct inbound;
+struct log;
+struct receipt;
+struct resolver_answer;
+struct resolver_query;
+struct stanza;
+struct timer;
+
+/* A stanza that leaves: in mail, in the queue of its link, or a token of the link's stream. */
+struct cargo {
+	struct mail mail;
+	TAILQ_ENTRY(cargo) next;
+	struct stanza *stanza;
+	struct receipt *receipt;
+	size_t bytes;
+};
+TAILQ_HEAD(cargo_list, cargo);
+
+/* A key that somebody has shown to us, on its way to who can tell, and back (XEP-0220 section
+ * 2.1.2). */
+struct verify {
+	struct mail mail;
+	TAILQ_ENTRY(verify) next;
+	struct worker *asker;
+	struct inbound *inbound; /* referenced; the asker's */
+	char *local, *remote;    /* the domain that was called, and the one that calls */
+	char *id, *key;
+	bool is_asked;
+	enum dialback_type outcome;
+	enum rc rc; /* of an error */
+};
+TAILQ_HEAD(verify_list, verify);
+
+enum link_state {
+	LINK_IDLE,     /* nothing to do; remembered because it has failed lately */
+	LINK_FINDING,  /* DNS is asked */
+	LINK_CALLING,  /* connecting to one address after the other */
+	LINK_GREETING, /* connected: TLS, SASL */
+	LINK_OPEN,     /* keys can be verified, stanzas cannot be sent */
+	LINK_PROVING,  /* our own key is on its way */
+	LINK_UP,
+	LINK_RESTING /* it has failed: what comes is sent back for a while */
+};
+
+struct link {
+	char *name; /* "LOCAL REMOTE", the key of the table */
+	char *local, *remote;
+	enum link_state state;
+	struct log *log;
+	struct timer *timer;
+	struct cargo_list waiting, sent; /* `sent`: the stream has it, and has not written it */
+	size_t waiting_count, waiting_bytes;
+	struct verify_list verifies;
+
+	struct resolver_query *query;
+	const struct resolver_answer *answer;
+	size_t host, address; /* the next to be tried */
+	struct connector *connector;
+	bool is_direct; /* the one that is tried */
+	struct stream *stream;
+
+	bool is_certified;     /* its certificate proves the remote domain */
+	bool is_authenticated; /* by EXTERNAL */
+	int64_t begun_ms;      /* the present attempt */
+	int64_t up_ms, used_ms;
+	unsigned failures; /* in a row */
+	enum rc rc;        /* of the last failure, */
+	const char *why;   /* constant text */
+};
+
+/* What stanzas a connection may carry. */
+struct pair {
+	LIST_ENTRY(pair) next;
+	char *from; /* theirs */
+	char *to;   /* ours */
+	enum { PAIR_ASKED, PAIR_PROVED } state;
+};
+
+/* A connection from another server. */
+struct inbound {
+	LIST_ENTRY(inbound) sibling;
+	struct stream *stream; /* NULL once it is closed */
+	LIST_HEAD(, pair) pairs;
+	size_t pair_count;
+	struct timer *timer;
+	int64_t used_ms;
+	unsigned at_work;    /* stanzas that are not dealt with */
+	bool is_held;        /* they are too many: nothing more is read */
+	unsigned references; /* the stream, receipts, keys on their way */
+};
+
+/* Of this worker. */
+struct s2s {
+	struct stream_settings settings_in, settings_out;
+	struct transport_limits limits;
+	struct hash *links;
+	LIST_HEAD(, inbound) inbound;
+	size_t inbound_count;
+	bool is_closed;   /* nobody may call */
+	bool is_shutting; /* nothing leaves */
+};
+extern _Thread_local struct s2s s2s;
+
+/* ---- s2s.c */
+
+const struct config_s2s *s2s_config(void);
+/* By the configuration, and the table of bans. */
+enum config_s2s_policy s2s_policy(const char *domain);
+/* Whether the other end's certificate proves it; else why not. */
+bool s2s_is_certified(const struct stream *stream, const char *domain, const char **why_out);
+
+/* ---- link.c */
+
+/* On its home: the link between these domains, made if need be; NULL if there are too many. */
+struct link *link_get(const char *local, const char *remote);
+/* Has it delivered, or sent back. Takes it. */
+void link_take(struct link *link, struct cargo *cargo);
+void cargo_free(struct cargo *cargo);
+/* Sends it back. Takes it. */
+void cargo_bounce(struct cargo *cargo, enum rc rc, const char *text);
+/* Does what the state allows for all that waits. */
+void link_push(struct link *link);
+/* Ends its attempt: what waits comes back, and what comes for a while. */
+void link_fail(struct link *link, enum rc rc, const char *why);
+/* The stream has ended; does not free it. */
+void link_broken(struct link *link, const char *why);
+/* Stanzas can be sent. */
+void link_rise(struct link *link, const char *how);
+bool link_is_needed(const struct link *link);
+void links_configure(void);
+void links_shutdown(void);
+void links_stop(void);
+
+/* ---- link-call.c */
+
+/* Finds the server of the remote domain, and calls it; ends in LINK_GREETING or link_fail(). */
+void link_call(struct link *link);
+/* The next address, because of what was wrong with the last. */
+void link_call_next(struct link *link, const char *why);
+/* Gives up what is under way. */
+void link_hang_up(struct link *link);
+
+/* ---- link-stream.c */
+
+void link_greet(struct link *link, int fd);
+/* Shows our key. */
+void link_prove(struct link *link);
+/* Sends what waits, as far as the stream takes it. */
+void link_flush(struct link *link);
+/* Asks about the keys that were not asked about yet. */
+void link_ask(struct link *link);
+
+/* ---- verify.c */
+
+/* Asks the server of `remote` about a key that was shown on the stream of that id; inbound_told()
+ * follows. */
+void verify_start(struct inbound *inbound, const char *local, const char *remote, const char *id,
+    const char *key);
+void verify_free(struct verify *verify);
+/* On the home of the link: sends it back with what has come of it. Takes it. */
+void verify_end(struct verify *verify, enum dialback_type outcome, enum rc rc);
+/* The same for all of a link; `asked_only`: that were asked on a stream that has ended. */
+void verifies_end(struct link *link, bool asked_only, enum rc rc);
+
+/* ---- inbound.c, inbound-pairs.c */
+
+void inbound_told(struct inbound *inbound, const struct verify *verify);
+void inbound_ref(struct inbound *inbound);
+void inbound_unref(struct inbound *inbound);
+void inbounds_configure(void);
+void inbounds_close(void);
+void inbounds_stop(void);
+/* NULL: there is none. */
+struct pair *pair_find(const struct inbound *inbound, const char *from, const char *to);
+struct pair *pair_add(struct inbound *inbound, const char *from, const char *to);
+void pair_remove(struct inbound *inbound, struct pair *pair);
+/* Whether stanzas of these domains may come. */
+bool pair_covers(const struct inbound *inbound, const char *from, const char *to);
+/* Ends it if it may not go on with the configuration in force. */
+void inbound_check(struct inbound *inbound);
+/* From now on they may; false, and the stream has ended, if that domain has too
+ * many connections. */
+bool pair_prove(struct inbound *inbound, struct pair *pair, const char *how);
+void inbound_dialback(void *state, const struct dialback *dialback);
+
+#endif

@@ -1,0 +1,182 @@
+/* s2s.c - other servers: the way out for what is not for a domain of ours, settings, and the end.
+ */
+#include "s2s/s2s.h"
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "core/bans.h"
+#include "core/home.h"
+#include "core/receipt.h"
+#include "core/remote.h"
+#include "core/router.h"
+#include "s2s/dialback-key.h"
+#include "s2s/s2s-private.h"
+#include "xmpp/jid.h"
+#include "xmpp/stanza.h"
+
+/* What a link hands to its stream is bounded by what waits to be written. */
+#define UNWRITTEN_MAX 1000000
+
+_Thread_local struct s2s s2s;
+
+const struct config_s2s *s2s_config(void)
+{
+	return &home_config()->s2s;
+}
+
+static bool is_banned(const char *domain)
+{
+	struct arena *arena = arena_new(0);
+	const struct jid *jid = jid_parse(arena, domain);
+	bool is = jid == NULL || bans_have_jid(jid);
+
+	arena_free(&arena);
+	return is;
+}
+
+enum config_s2s_policy s2s_policy(const char *domain)
+{
+	return is_banned(domain) ? S2S_DENIED : config_s2s_policy(s2s_config(), domain);
+}
+
+bool s2s_is_certified(const struct stream *stream, const char *domain, const char **why_out)
+{
+	return transport_peer_is(stream_transport(stream), home_config()->trust, domain, why_out);
+}
+
+/* ---- the way out ---- */
+
+/* At the home of the remote domain. */
+static void cargo_came(struct mail *mail)
+{
+	struct cargo *cargo = CONTAINER_OF(mail, struct cargo, mail);
+	struct arena *arena = arena_new(0);
+	struct link *link = NULL;
+
+	if (!s2s.is_shutting)
+		link = link_get(jid_domain(arena, stanza_from(cargo->stanza)),
+		    jid_domain(arena, stanza_to(cargo->stanza)));
+	if (link != NULL)
+		link_take(link, cargo);
+	else
+		cargo_bounce(cargo, RC_RESOURCE_CONSTRAINT, "too many links to other servers");
+	arena_free(&arena);
+}
+
+/* A message is acknowledged to its sender when it has left; for anything else a dead server shall
+ * keep nobody waiting. */
+static struct cargo *cargo_new(const struct stanza *stanza, struct receipt *receipt)
+{
+	struct cargo *cargo = mem_alloc_zero(sizeof *cargo);
+
+	cargo->stanza = stanza_ref(stanza);
+	if (stanza_kind(stanza) == STANZA_MESSAGE)
+		cargo->receipt = receipt_hold(receipt);
+	cargo->bytes = stanza_size(stanza) + sizeof *cargo;
+	return cargo;
+}
+
+static void cargo_send(const struct stanza *stanza, struct receipt *receipt, const char *remote)
+{
+	struct cargo *cargo = cargo_new(stanza, receipt);
+	struct worker *home = home_of_domain(remote);
+
+	if (home == worker_current())
+		cargo_came(&cargo->mail);
+	else
+		worker_post(home, &cargo->mail, cargo_came);
+}
+
+static bool s2s_send(const struct stanza *stanza, struct receipt *receipt)
+{
+	struct arena *arena;
+	const char *remote;
+
+	if (!s2s_config()->enabled || stanza_from(stanza) == NULL)
+		return false;
+	arena = arena_new(0);
+	remote = jid_domain(arena, stanza_to(stanza));
+	if (!remote_is_ours(jid_domain(arena, stanza_from(stanza))))
+		router_bounce(stanza, RC_NOT_ALLOWED, "no way for others");
+	else if (s2s_policy(remote) == S2S_DENIED)
+		router_bounce(stanza, RC_NOT_ALLOWED, "no way to that server");
+	else
+		cargo_send(stanza, receipt, remote);
+	arena_free(&arena);
+	return true;
+}
+
+static const struct remote_way way = { s2s_send, NULL };
+
+void s2s_init(void)
+{
+	dialback_init(NULL);
+	remote_add(&way);
+}
+
+/* ---- settings ---- */
+
+void s2s_configure(void)
+{
+	const struct config *config = home_config();
+	const struct limits *limits = &config->limits;
+
+	s2s.settings_in = (struct stream_settings){
+		.role = STREAM_OF_SERVER,
+		.tls = config->tls,
+		.tls_required = true,
+		.login_timeout_ms = config->s2s.link_timeout * 1000,
+		.tls_timeout_ms = limits->tls_timeout * 1000,
+		.max_login_failures = limits->login_failures,
+		.before_login = config_xml_limits(config, limits->stanza_bytes_before_login),
+		.after_login = config_xml_limits(config, config->s2s.stanza_bytes),
+		.max_unwritten = UNWRITTEN_MAX,
+	};
+	s2s.settings_out = s2s.settings_in;
+	s2s.settings_out.role = STREAM_TO_SERVER;
+	s2s.limits = (struct transport_limits){
+		.output_soft_bytes = limits->output_soft_bytes,
+		.output_hard_bytes = limits->output_hard_bytes,
+		.write_timeout_ms = limits->write_timeout * 1000,
+		.read_bytes_per_second = config->s2s.bytes_per_second,
+		.read_burst_bytes = config->s2s.burst_bytes,
+	};
+	if (s2s.links == NULL)
+		s2s.links = hash_new();
+	inbounds_configure();
+	links_configure();
+}
+
+/* ---- the end ---- */
+
+void s2s_close(void)
+{
+	s2s.is_closed = true;
+	inbounds_close();
+}
+
+void s2s_shutdown(void)
+{
+	s2s.is_shutting = true;
+	links_shutdown();
+}
+
+size_t s2s_busy(void)
+{
+	struct link *link;
+	size_t cursor = 0, count = s2s.inbound_count;
+
+	while (s2s.links != NULL && (link = hash_next(s2s.links, &cursor)) != NULL)
+		if (link_is_needed(link) || (s2s.is_shutting && link->stream != NULL))
+			count++;
+	return count;
+}
+
+void s2s_stop(void)
+{
+	inbounds_stop();
+	links_stop();
+	s2s.is_closed = false;
+	s2s.is_shutting = false;
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/python3
+"""RFC 6120 between servers: links with TLS and SASL EXTERNAL (XEP-0178 section 3, RFC 9525, XEP-0368)."""
+from harness import *
+
+ONE, TWO = "montague.example", "capulet.example"
+
+
+def pair(**options):
+    return Federation(ONE, TWO, **options)
+
+
+@test("RFC 6120 10.4: users of two servers chat, both ways, and in order")
+def _():
+    with pair() as federation:
+        r = federation.account("romeo", ONE).login(presence=True)
+        j = federation.account("juliet", TWO).login(presence=True)
+        for number in range(50):
+            r.send(f"<message to='{j.jid}' type='chat' id='m{number}'><body>{number}</body></message>")
+        for number in range(50):
+            j.expect_next(f"<message from='{r.jid}' to='{j.jid}' type='chat' id='m{number}'>"
+                          f"<body>{number}</body></message>")
+        j.send(f"<message to='{r.bare}'><body>back</body></message>")
+        r.expect(f"<message from='{j.jid}' to='{r.bare}'><body>back</body></message>")
+        for server, other in ((ONE, TWO), (TWO, ONE)):
+            federation.servers[server].wait_log(f"link up.*from={server} to={other}.*by=EXTERNAL.*TLSv1.3")
+            federation.servers[server].wait_log(f"server proved.*from={other} to={server}.*by=EXTERNAL")
+
+
+@test("RFC 6120 10.4: iqs to the other server, and to its users, come back")
+def _():
+    with pair() as federation:
+        r = federation.account("romeo", ONE).login(presence=True)
+        j = federation.account("juliet", TWO).login(presence=True)
+        r.iq("get", f"<ping xmlns='{NS.ping}'/>", to=TWO)
+        ping = r.send_iq("get", f"<ping xmlns='{NS.ping}'/>", to=j.jid)
+        r.expect(f"<iq type='error' id='{ping}' from='{j.jid}'/>")
+        r.send(f"<message to='nobody@{TWO}' id='n'><body>?</body></message>")
+        r.expect(f"<message type='error' id='n' from='nobody@{TWO}'>"
+                 f"<error><service-unavailable xmlns='{NS.stanzas}'/></error></message>")
+
+
+@test("XEP-0368: direct TLS")
+def _():
+    federation = Federation()
+    with federation:
+        for domain in (ONE, TWO):
+            federation.start(domain)
+        federation.connect(direct=True)
+        r = federation.account("romeo", ONE).login(presence=True)
+        j = federation.account("juliet", TWO).login(presence=True)
+        r.send(f"<message to='{j.jid}'><body>direct</body></message>")
+        j.expect(f"<message from='{r.jid}'><body>direct</body></message>")
+        federation.servers[ONE].wait_log("link up.*by=EXTERNAL")
+
+
+main(server=False)

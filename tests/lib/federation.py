@@ -1,0 +1,133 @@
+"""federation.py - several servers that talk to each other, and a peer that a test plays itself.
+
+Each server has a domain of its own with a certificate of one private authority, which all of them
+trust. Where the others are stands in routes, which a reload brings in once the ports are known.
+"""
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+
+from . import tls
+from .client import Account
+from .connection import Connection
+from .server import Server, loopback
+
+DIALBACK = "jabber:server:dialback"
+SERVER = "jabber:server"
+_numbers = itertools.count(1)
+
+
+class Authority:
+    """Somebody who issues certificates to servers."""
+
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="godwit-ca-")
+        self.certificate = os.path.join(self.directory, "ca.pem")
+        self.key = os.path.join(self.directory, "ca.key")
+        tls.make_authority(self.certificate, self.key, name="Servers")
+
+    def close(self):
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def issue(self, names, *, days=30, usage="serverAuth", signed=True):
+        """Paths of a certificate for these names ("DNS:...", "otherName:...") and its key; its issuer
+        stands behind it. `days` may be negative; `signed` False: by itself."""
+        path = os.path.join(self.directory, f"server{next(_numbers)}")
+        return tls.make_server_certificate((self.certificate, self.key), path, names, days=days,
+                                           usage=usage, signed=signed)
+
+
+class Federation:
+    """Use as a context. `servers[domain]`, and `peers` that tests play."""
+
+    def __init__(self, *domains, settings="", **options):
+        self.authority = Authority()
+        self.servers = {}
+        self.routes = {}
+        self.settings = {}
+        self.domains = domains
+        self.options = options
+        self.common = settings
+
+    def __enter__(self):
+        for domain in self.domains:
+            self.start(domain)
+        self.connect()
+        return self
+
+    def __exit__(self, *_):
+        for server in self.servers.values():
+            if server.running():
+                server.stop()
+            server.close()
+        self.authority.close()
+
+    def start(self, *domains, settings="", **options):
+        """A server for these domains; the first names it."""
+        server = Server(domains=domains, **{"workers": 2, **self.options, **options})
+        server.ports.update({"s2s": 0, "s2s-tls": 0})
+        for domain in domains:
+            self.certify(server, domain, [f"DNS:{domain}"])
+        self.servers[domains[0]] = server
+        self.settings[domains[0]] = settings
+        self.write_settings()
+        server.start()
+        return server
+
+    def certify(self, server, domain, names, **options):
+        """Gives a domain another certificate, from the next reload on."""
+        certificate, key = self.authority.issue(names, **options)
+        shutil.copy(certificate, server.path(domain + ".crt"))
+        shutil.copy(key, server.path(domain + ".key"))
+
+    def route(self, domain, port, address="127.0.0.1", direct=False):
+        """Where others find a domain."""
+        self.routes[domain] = (f'route "{domain}" {{ address = "{address}" port = {port}'
+                               f' direct_tls = {"true" if direct else "false"} }}')
+
+    def write_settings(self):
+        for name, server in self.servers.items():
+            server.settings = "\n".join([
+                f's2s {{ ca = "{self.authority.certificate}" {self.common} {self.settings[name]} }}',
+                *(route for domain, route in self.routes.items() if domain not in server.domains)])
+
+    def connect(self, direct=False):
+        """Tells each where the others are."""
+        for server in self.servers.values():
+            for domain in server.domains:
+                if domain not in self.routes:
+                    self.route(domain, server.ports["s2s-tls" if direct else "s2s"], direct=direct)
+        self.reload()
+
+    def reload(self):
+        self.write_settings()
+        for server in self.servers.values():
+            if server.running():
+                server.reload("reloaded")
+
+    def account(self, name, domain):
+        """A fresh account on the server of that domain."""
+        server = next(server for server in self.servers.values() if domain in server.domains)
+        return server.account(name, domain=domain)
+
+
+def peer(server, *, source=None, identity=None, direct=False, to=None, sender=None, verify=None):
+    """A connection to a server's s2s port, with TLS and a stream, as from the domain `sender`."""
+    connection = Connection(server.ports["s2s-tls" if direct else "s2s"], source=source or loopback(),
+                            name="peer", domain=to or server.domains[0])
+    server.connections.append(connection)
+    context = tls.client_context([server.certificate(server.domains[0])[0]], identity=identity,
+                                 alpn="xmpp-server" if direct else None)
+    if direct:
+        connection.wrap_tls(context=context)
+    else:
+        server_open(connection, sender)
+        connection.starttls(context=context)
+    server_open(connection, sender)
+    return connection
+
+
+def server_open(connection, sender=None):
+    return connection.open(xmlns=SERVER, xmlns_db=DIALBACK, from_=sender)
