@@ -119,7 +119,6 @@ void contact_changed(
     struct account *account, const struct jid *contact, const struct contact_before *before)
 {
 	struct roster_view view = roster_view(account, contact);
-	const struct roster_item *item = roster_find(account, contact);
 	unsigned begun = view.subscription & ~before->subscription;
 	unsigned ended = before->subscription & ~view.subscription;
 
@@ -129,7 +128,7 @@ void contact_changed(
 		presence_hide(account, contact);
 	if ((begun & SUBSCRIPTION_FROM) != 0)
 		presence_show(account, contact);
-	if ((begun & roster_item_state(item).subscription & SUBSCRIPTION_TO) != 0)
+	if ((begun & roster_item_state(view.item).subscription & SUBSCRIPTION_TO) != 0)
 		presence_ask(account, contact);
 }
 
