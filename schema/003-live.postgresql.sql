@@ -172,7 +172,7 @@ COMMENT ON TABLE deleted_users IS 'Names of accounts that are no more: nobody el
 COMMENT ON COLUMN deleted_users.domain IS 'The account''s domain.';
 COMMENT ON COLUMN deleted_users.username IS 'The part of its address before the @.';
 COMMENT ON COLUMN deleted_users.deleted_at IS 'When it was deleted, in microseconds since 1970.';
-COMMENT ON COLUMN deleted_users.reserved_until IS 'When the name may be used again, in microseconds since 1970.';
+COMMENT ON COLUMN deleted_users.reserved_until IS 'When the name may be used again, in microseconds since 1970: after as many days as the setting reserved_days said when the account was deleted.';
 
 -- What no client can write as an address is refused here (RFC 7622), with what to write instead.
 CREATE FUNCTION user_check() RETURNS TRIGGER
@@ -224,9 +224,13 @@ CREATE TRIGGER user_made AFTER INSERT ON users FOR EACH ROW EXECUTE FUNCTION use
 
 CREATE FUNCTION user_deleted() RETURNS TRIGGER
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+	days BIGINT := coalesce((SELECT coalesce(value, configured, default_value) FROM settings
+		WHERE name = 'reserved_days'), '30');
+	moment BIGINT := microseconds();
 BEGIN
 	INSERT INTO deleted_users (domain, username, deleted_at, reserved_until)
-		VALUES (OLD.domain, OLD.username, microseconds(), microseconds(now() + interval '30 days'))
+		VALUES (OLD.domain, OLD.username, moment, moment + days * 86400000000)
 		ON CONFLICT (domain, username) DO UPDATE SET deleted_at = excluded.deleted_at,
 			reserved_until = excluded.reserved_until;
 	RETURN NULL;

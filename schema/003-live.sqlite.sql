@@ -51,7 +51,9 @@ BEGIN
 	INSERT OR REPLACE INTO deleted_users (domain, username, deleted_at, reserved_until)
 	VALUES (OLD.domain, OLD.username,
 		CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER),
-		CAST((julianday('now', '+30 days') - 2440587.5) * 86400000000 AS INTEGER));
+		CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER) + 86400000000 * coalesce(
+			(SELECT CAST(coalesce(value, configured, default_value) AS INTEGER) FROM settings
+				WHERE name = 'reserved_days'), 30));
 END;
 
 CREATE TRIGGER user_password_insert BEFORE INSERT ON users WHEN NEW.password = ''

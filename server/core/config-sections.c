@@ -19,6 +19,7 @@
 struct top {
 	const char *database, *schema, *module_path, *control, *user;
 	unsigned workers, scram_iterations, changes_days;
+	unsigned reserved_days; /* the database goes by the table settings */
 	bool tls_required, allow_plain, reset_ends_sessions;
 	const char *const *modules;
 };
@@ -54,6 +55,8 @@ static const struct config_key top_keys[] = {
 	    "A password set with SQL ends the sessions of its account."),
 	CONFIG_NUMBER(struct top, changes_days, 365, 0, 36500,
 	    "Days for which the log of changes made with SQL is kept; 0: for ever."),
+	CONFIG_NUMBER(struct top, reserved_days, 30, 0, 36500,
+	    "Days for which nobody else gets the name of a deleted account."),
 	CONFIG_LIST(struct top, modules, DEFAULT_MODULES, "What to load, in the order of hooks."),
 	CONFIG_END
 };

@@ -155,6 +155,57 @@ def _(server, romeo, juliet):
     romeo.login("orchard")
 
 
+def reserved_days(server, account):
+    """Deletes the account; for how long its name is kept."""
+    server.sql(f"DELETE FROM users WHERE {account.row}")
+    kept = server.sql(f"SELECT reserved_until - deleted_at FROM deleted_users WHERE {account.row}")
+    return int(kept[0][0]) / 86400e6
+
+
+@test("the name of a deleted account is kept for as long as reserved_days says, from 0 days to 100 years")
+def _(server, romeo, juliet, nurse, paris, tybalt):
+    def say(days):
+        server.sql(f"UPDATE settings SET value = {days} WHERE name = 'reserved_days'")
+
+    if reserved_days(server, romeo) != 30:
+        raise Failure("the default is another")
+    for account, days in ((juliet, 36500), (nurse, 1), (paris, 0)):
+        say(f"'{days}'")
+        if reserved_days(server, account) != days:
+            raise Failure(f"not {days} days")
+    server.insert_users([paris])
+    for account in (juliet, nurse):
+        try:
+            server.insert_users([account])
+        except Exception as error:
+            if "deleted" not in str(error):
+                raise
+        else:
+            raise Failure("the name of a deleted account can be taken by somebody else")
+    for days in ("'36501'", "'-1'", "'x'"):
+        try:
+            say(days)
+        except Exception as error:
+            if "reserved_days cannot be" not in str(error) and "out of bounds" not in str(error):
+                raise
+        else:
+            raise Failure(f"accepted: {days}")
+    say("NULL")
+    if reserved_days(server, tybalt) != 30:
+        raise Failure("the default is another after all")
+
+
+@test("reserved_days in godwit.conf")
+def _():
+    with Server(settings="reserved_days = 3") as server:
+        romeo = server.account("romeo")
+        wait_until(lambda: server.sql("SELECT in_force FROM settings WHERE name = 'reserved_days'") == [("3",)],
+                   "the setting's row")
+        if reserved_days(server, romeo) != 3:
+            raise Failure("not 3 days")
+        server.stop()
+
+
 @two_users("an account that is away is deleted: its contacts are told all the same")
 def _(server, romeo, juliet):
     befriend(romeo, juliet)
