@@ -14,6 +14,8 @@
 #define DAY_US (INT64_C(86400) * 1000000)
 /* At most one look for expired rows in this time, for an account that has rows that expire. */
 #define PURGE_PAUSE_US (INT64_C(60) * 1000000)
+/* So often is it said of an account that its messages are refused. */
+#define FULL_LOG_MS 60000
 
 struct offline_config {
 	unsigned max_messages;
@@ -59,6 +61,7 @@ static store_done message_kept, expired_purged;
 struct mailbox {
 	int64_t count, bytes; /* with rows that are being written */
 	int64_t purge_at_us;  /* when to look for expired rows; 0: there are none */
+	struct log_crowd refused;
 };
 
 static struct mailbox *mailbox_of(struct account *account)
@@ -201,10 +204,19 @@ static bool mailbox_is_full(
 	if (mailbox->count < (int64_t)config->max_messages * quotas &&
 	    mailbox->bytes + bytes <= (int64_t)config->max_bytes * quotas)
 		return false;
-	log_info(NULL, "offline messages of an account are at their limit",
-	    KV("jid", jid_text(account_jid(task_account(task)))), KV("messages", mailbox->count),
-	    KV("bytes", mailbox->bytes));
 	return true;
+}
+
+/* Who is flooded is not to flood the log. */
+static void mailbox_log_full(struct mailbox *mailbox, struct task *task)
+{
+	int64_t refused = log_crowd_due(&mailbox->refused, time_now_us() / 1000, FULL_LOG_MS);
+
+	if (refused > 0)
+		log_info(NULL, "offline messages of an account are at their limit",
+		    KV("jid", jid_text(account_jid(task_account(task)))),
+		    KV("messages", mailbox->count), KV("bytes", mailbox->bytes),
+		    KV("refused", refused));
 }
 
 /* Who writes to an account does not learn that it exists. The outbox may know, and tries again what
@@ -244,8 +256,10 @@ static enum verdict message_keep(struct task *task, unsigned quotas, bool waits)
 
 	*keep = (struct keep){ task, (int64_t)strlen(text), waits };
 	mailbox_purge(task_account(task));
-	if (mailbox_is_full(mailbox, task, keep->bytes, quotas))
+	if (mailbox_is_full(mailbox, task, keep->bytes, quotas)) {
+		mailbox_log_full(mailbox, task);
 		return message_refuse(task);
+	}
 	mailbox->count++;
 	mailbox->bytes += keep->bytes;
 	row_insert(keep, text, now_us);
@@ -274,7 +288,8 @@ static void message_kept(const struct store_result *result, void *state)
 	if (rc != RC_OK)
 		mailbox_uncount(mailbox, keep->bytes);
 	else if (mailbox->count == 0)
-		*mailbox = (struct mailbox){ 1, keep->bytes, mailbox->purge_at_us };
+		*mailbox =
+		    (struct mailbox){ 1, keep->bytes, mailbox->purge_at_us, mailbox->refused };
 	if (rc == RC_OK && keep->waits)
 		backlog_add(account, &godwit_module, task_message_id(keep->task));
 	/* The account was deleted meanwhile. */

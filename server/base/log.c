@@ -111,3 +111,15 @@ void log_write(
 	log_writer_put(line.at, line.length);
 	text_free(&line);
 }
+
+int64_t log_crowd_due(struct log_crowd *crowd, int64_t now_ms, int64_t every_ms)
+{
+	int64_t count = ++crowd->count;
+
+	/* The clock may have been set back. */
+	if (now_ms < crowd->next_ms && crowd->next_ms - now_ms <= every_ms)
+		return 0;
+	crowd->count = 0;
+	crowd->next_ms = now_ms + every_ms;
+	return count;
+}

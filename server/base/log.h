@@ -59,6 +59,17 @@ void log_free(struct log **log);
 void log_write(
     enum log_level level, const struct log *log, const char *text, const struct log_field *fields);
 
+/* What happens in crowds has a line now and then, which says how many there were. Zeroed to begin
+ * with. */
+struct log_crowd {
+	int64_t count;   /* since the last line */
+	int64_t next_ms; /* when there may be another */
+};
+
+/* Counts one more. If a line is due, that is one in `every_ms` and the first at once, returns how
+ * many it stands for; 0: it is not. */
+int64_t log_crowd_due(struct log_crowd *crowd, int64_t now_ms, int64_t every_ms);
+
 #define LOG_FIELDS(...) ((const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } })
 #define LOG_AT(level, log, text, ...) \
 	(log_wants(level) ? log_write(level, log, text, LOG_FIELDS(__VA_ARGS__)) : (void)0)

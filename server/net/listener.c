@@ -36,9 +36,7 @@ struct listener {
 	size_t next;
 	listener_accepted *accepted;
 	void *state;
-	bool has_logged;
-	int64_t logged_at_ms;
-	unsigned refused; /* since then */
+	struct log_crowd refused;
 };
 
 /* Of the first worker. */
@@ -184,37 +182,30 @@ unsigned listener_port(const struct listener *listener)
 	return listener->port;
 }
 
-/* One line a minute, with how many there were. */
-static bool may_log(struct listener *listener)
+/* How many a line would be about; 0: none is due. */
+static int64_t refusals_due(struct listener *listener)
 {
-	int64_t now = worker_now_ms();
-
-	listener->refused++;
-	if (listener->has_logged && now - listener->logged_at_ms < LOG_EVERY_MS)
-		return false;
-	listener->has_logged = true;
-	listener->logged_at_ms = now;
-	return true;
+	return log_crowd_due(&listener->refused, worker_now_ms(), LOG_EVERY_MS);
 }
 
 static void refuse(struct listener *listener, int fd, const char *limit, const char *address)
 {
+	int64_t refused = refusals_due(listener);
+
 	close(fd);
-	if (!may_log(listener))
-		return;
-	log_warning(NULL, "connection refused, limit reached", KV("limit", limit),
-	    KV("address", address), KV("port", listener->port), KV("refused", listener->refused));
-	listener->refused = 0;
+	if (refused > 0)
+		log_warning(NULL, "connection refused, limit reached", KV("limit", limit),
+		    KV("address", address), KV("port", listener->port), KV("refused", refused));
 }
 
 static void refuse_banned(struct listener *listener, int fd)
 {
+	int64_t refused = refusals_due(listener);
+
 	close(fd);
-	if (!may_log(listener))
-		return;
-	log_info(NULL, "connection refused, its address is banned", KV("port", listener->port),
-	    KV("refused", listener->refused));
-	listener->refused = 0;
+	if (refused > 0)
+		log_info(NULL, "connection refused, its address is banned",
+		    KV("port", listener->port), KV("refused", refused));
 }
 
 static void handover_run(struct mail *mail)
@@ -258,11 +249,10 @@ static void pause_accepting(struct listener *listener, int error)
 	descriptor_watch(listener->descriptor, 0);
 	listener->pause = timer_new(pause_over, listener);
 	timer_set(listener->pause, PAUSE_MS);
-	if (!may_log(listener))
-		return;
-	log_error(NULL, "cannot accept connections, out of resources", KV("error", strerror(error)),
-	    KV("port", listener->port), KV("cure", cure_of(error)));
-	listener->refused = 0;
+	if (refusals_due(listener) > 0)
+		log_error(NULL, "cannot accept connections, out of resources",
+		    KV("error", strerror(error)), KV("port", listener->port),
+		    KV("cure", cure_of(error)));
 }
 
 /* Takes one connection; false when there are no more for now. */

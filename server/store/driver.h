@@ -112,8 +112,7 @@ struct connection {
 	bool closing; /* nothing new is accepted */
 	struct request_list refused;
 	struct later refuse;
-	int64_t failure_logged_ms;
-	unsigned failures_unlogged;
+	struct log_crowd failures;
 	void (*woken)(struct connection *connection, enum wake wake); /* NULL: nobody follows */
 };
 

@@ -35,7 +35,6 @@ void connection_init(struct connection *connection, struct store *store)
 	connection->store = store;
 	connection->worker = worker_current();
 	STAILQ_INIT(&connection->refused);
-	connection->failure_logged_ms = worker_now_ms() - FAILURE_LOG_INTERVAL_MS;
 }
 
 struct connection *connection_current(void)
@@ -61,17 +60,13 @@ void connection_refuse_now(struct connection *connection)
 static void failure_log(
     struct connection *connection, const struct request *request, const struct store_result *result)
 {
-	int64_t now_ms = worker_now_ms();
+	int64_t failed =
+	    log_crowd_due(&connection->failures, worker_now_ms(), FAILURE_LOG_INTERVAL_MS);
 
-	if (now_ms - connection->failure_logged_ms < FAILURE_LOG_INTERVAL_MS) {
-		connection->failures_unlogged++;
-		return;
-	}
-	log_warning(connection->store->log, "statement failed", KV("reason", result->message),
-	    KV("condition", rc_name(result->rc)), KV("statement", request->statement->sql),
-	    KV("unlogged", connection->failures_unlogged));
-	connection->failure_logged_ms = now_ms;
-	connection->failures_unlogged = 0;
+	if (failed > 0)
+		log_warning(connection->store->log, "statement failed",
+		    KV("reason", result->message), KV("condition", rc_name(result->rc)),
+		    KV("statement", request->statement->sql), KV("unlogged", failed - 1));
 }
 
 void request_finish(

@@ -341,6 +341,20 @@ def _():
         expect_rows(juliet, 3)
 
 
+@test("XEP-0160 2: who floods full mailboxes floods no log: one line for each of them")
+def _():
+    with Server(workers=1, settings="offline { max_messages = 0 }") as server:
+        romeo, *full = server.accounts([("romeo", None), ("juliet", None), ("nurse", None)])
+        r = sender(romeo)
+        for account in full:
+            for number in range(200):
+                r.message(account.jid, id=f"m{number}")
+            r.expect("<message type='error' id='m199'/>")
+        lines = [line for line in server.log().splitlines() if "at their limit" in line]
+        if len(lines) != len(full) or not all("refused=1" in line for line in lines):
+            raise Failure(f"in the log: {lines[:5]}")
+
+
 @test("XEP-0160 2: a full mailbox that is being emptied takes live messages, up to twice its size")
 def _():
     with Server(workers=1, settings="offline { max_messages = 120 }") as server:

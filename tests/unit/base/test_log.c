@@ -86,6 +86,20 @@ static void test_lazy(void **state)
 	assert_int_equal(evaluations, 0);
 }
 
+/* The first at once, then one in a while, which stands for those between. */
+static void test_crowd(void **state)
+{
+	static const struct {
+		int64_t now_ms, due;
+	} cases[] = { { 5, 1 }, { 5, 0 }, { 1004, 0 }, { 1005, 3 }, { 2004, 0 }, { 9000, 2 },
+		/* set back */
+		{ 8500, 1 }, { 10, 1 }, { 1009, 0 }, { 1010, 2 } };
+	struct log_crowd crowd = { 0 };
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++)
+		assert_int_equal(log_crowd_due(&crowd, cases[i].now_ms, 1000), cases[i].due);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +107,7 @@ int main(void)
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_inheritance),
 		cmocka_unit_test(test_lazy),
+		cmocka_unit_test(test_crowd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
