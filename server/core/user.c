@@ -24,7 +24,7 @@ static const struct statement user_insert = STATEMENT(
     " ON CONFLICT (domain, username) DO UPDATE SET created_at = users.created_at"
     " WHERE users.scram_sha_256 = excluded.scram_sha_256");
 static const struct statement user_update_keys =
-    STATEMENT("UPDATE users SET scram_sha_1 = $3, scram_sha_256 = $4"
+    STATEMENT("UPDATE users SET scram_sha_1 = $3, scram_sha_256 = $4, password = NULL"
 	      " WHERE domain = $1 AND username = $2");
 /* Not if it was set again meanwhile: that is the next one to be taken. */
 static const struct statement user_take_keys =

@@ -91,6 +91,17 @@ def _(server, romeo):
     romeo.login("orchard").end()
 
 
+@test("a password that godwitctl sets takes the place of one that still stands in the row")
+def _(server, romeo):
+    server.stop()
+    server.sql(f"UPDATE users SET password = 'first' WHERE {romeo.row}")
+    server.ctl("user", "passwd", romeo.jid, input="second\n")
+    server.start()
+    settled(server, romeo)
+    romeo.password = "second"
+    romeo.login("orchard").end()
+
+
 @test("while a new password cannot become keys the old one is none, and then the new one counts")
 def _(server, romeo):
     if FLAVOUR == "postgresql":
