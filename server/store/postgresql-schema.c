@@ -134,11 +134,10 @@ static void role_check(const struct database *database)
 	    PQresultStatus(result) == PGRES_TUPLES_OK ? PQgetvalue(result, 0, 0) : SERVER_ROLE;
 
 	if (strcmp(role, SERVER_ROLE) != 0)
-		log_warning(NULL,
-		    "the server's own writes are logged as changes, which costs time; make the "
-		    "role "
-		    "with roles.sql, and let the server log in as it",
-		    KV("role", role), KV("expected", SERVER_ROLE));
+		log_warning(NULL, "the server's own writes are logged as changes, which costs time",
+		    KV("role", role), KV("expected", SERVER_ROLE),
+		    KV("cure", "make the role with roles.sql, give it the tables with REASSIGN "
+			       "OWNED, and let the server log in as it; see admin.md"));
 	PQclear(result);
 }
 
