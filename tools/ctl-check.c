@@ -141,6 +141,13 @@ static void check_settings(struct checkup *checkup)
 	const struct config *config = checkup->ctl->config;
 	struct arena *arena = checkup->ctl->arena;
 
+	for (size_t i = 0; i < config->domain_count; i++)
+		if (!config->domains[i].row->is_of_file)
+			check_certificate(checkup, &config->domains[i]);
+	for (size_t i = 0; i < config->row_count; i++)
+		if (config->rows[i].state == ROW_FAILED)
+			note_failed(checkup, arena_printf(arena, "domain %s", config->rows[i].name),
+			    config->rows[i].error);
 	for (size_t i = 0; i < config->setting_count; i++) {
 		const struct config_setting *setting = &config->settings[i];
 

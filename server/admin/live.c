@@ -55,7 +55,7 @@ struct removed_contact {
 static struct hash *concerns;
 static struct sweep *live_sweep, *history_sweep;
 static bool has_bans;      /* rows that tell of them */
-static bool has_settings;  /* the same */
+static bool has_settings;  /* the same, of these or of domains */
 static bool has_passwords; /* there are some in the rows */
 static bool has_outgoing;  /* there are messages in the outbox */
 
@@ -188,6 +188,7 @@ static void change_gather(const struct change *change)
 	has_outgoing |= text_equal(change->subject, "outbox");
 	has_bans |= text_equal(change->subject, "bans");
 	has_settings |= text_equal(change->subject, "settings");
+	has_settings |= text_equal(change->subject, "domains");
 	if (text_equal(change->subject, "sessions")) {
 		concern = concern_get(change->domain, change->username);
 		if (concern != NULL)

@@ -9,6 +9,7 @@ struct arena;
 struct config_file;
 struct config_key;
 struct config_kind;
+struct tls_certificate;
 
 /* Our kinds of sections, then those of the modules (ended by NULL). NULL and the reason if a module
  * has a name of ours. */
@@ -19,6 +20,20 @@ void config_top_read(const struct config_file *file, struct config *config, stru
 /* The whole; NULL, or what is wrong. */
 const char *config_read(const struct config_file *file, struct config *config,
     const struct module *const *modules, struct arena *arena);
+
+/* config-sections.c: a path of the file is relative to the folder of the file. */
+const char *config_path_resolve(const char *config_path, const char *path, struct arena *arena);
+
+/* config-domains.c: adds what the tables have to the domains of the file. */
+void config_domains_add(
+    struct config *config, const struct config_tables *tables, struct arena *arena);
+/* What they say of certificates; `all_fresh`: all files are to be read again. */
+const struct tls_certificate *config_certificates(
+    const struct config *config, bool all_fresh, struct arena *arena);
+/* With its set in the configuration: leaves out domains that have none there, and says in the rows
+ * what became of each. `old` (NULL only if all is fresh) had the others. */
+void config_domains_settle(struct config *config, const struct config *old,
+    const char *const *troubles, bool all_fresh, struct arena *arena);
 
 /* config-restart.c: whether a key of that kind of section waits for the next start. */
 bool config_key_needs_restart(const char *kind, const char *key);

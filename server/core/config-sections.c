@@ -190,8 +190,7 @@ const struct config_kind *config_kinds(
 
 /* ---- paths ---- */
 
-/* A path of the file is relative to the folder of the file. */
-static const char *path_resolve(const char *config_path, const char *path, struct arena *arena)
+const char *config_path_resolve(const char *config_path, const char *path, struct arena *arena)
 {
 	const char *slash = strrchr(config_path, '/');
 
@@ -208,7 +207,7 @@ static const char *paths_resolve(const char *config_path, const char *paths, str
 	while (*paths != '\0') {
 		size_t length = strcspn(paths, ":");
 		const char *one =
-		    path_resolve(config_path, arena_strndup(arena, paths, length), arena);
+		    config_path_resolve(config_path, arena_strndup(arena, paths, length), arena);
 
 		all = *all == '\0' ? one : arena_printf(arena, "%s:%s", all, one);
 		paths += length + (paths[length] == ':');
@@ -223,8 +222,8 @@ static const char *database_resolve(
 
 	if (strncmp(database, sqlite, sizeof sqlite - 1) != 0)
 		return database;
-	return arena_printf(
-	    arena, "sqlite:%s", path_resolve(config_path, database + sizeof sqlite - 1, arena));
+	return arena_printf(arena, "sqlite:%s",
+	    config_path_resolve(config_path, database + sizeof sqlite - 1, arena));
 }
 
 /* ---- sections ---- */
@@ -243,10 +242,10 @@ static const char *domain_read(
 	if (*section.certificate == '\0' || *section.key == '\0')
 		return config_part_wrong(part, arena,
 		    "domain \"%s\" needs certificate = \"FILE\" and key = \"FILE\"", title);
-	domain->certificate = path_resolve(path, section.certificate, arena);
-	domain->key = path_resolve(path, section.key, arena);
+	domain->certificate = config_path_resolve(path, section.certificate, arena);
+	domain->key = config_path_resolve(path, section.key, arena);
 	if (*section.client_ca != '\0')
-		domain->client_ca = path_resolve(path, section.client_ca, arena);
+		domain->client_ca = config_path_resolve(path, section.client_ca, arena);
 	return NULL;
 }
 
@@ -312,11 +311,11 @@ static const char *listen_read(
 	listen->kind = LISTEN_C2S_TLS;
 	if (!config_part_sets(part, "port"))
 		listen->port = C2S_TLS_PORT;
-	return text_equal(title, "c2s-tls")
-	           ? NULL
-	           : config_part_wrong(part, arena,
-			 "\"listen %s\": listen c2s or s2s (STARTTLS), c2s-tls or s2s-tls (direct TLS)",
-			 title);
+	return text_equal(title, "c2s-tls") ? NULL
+	                                    : config_part_wrong(part, arena,
+						  "\"listen %s\": listen c2s or s2s (STARTTLS), "
+	                                          "c2s-tls or s2s-tls (direct TLS)",
+						  title);
 }
 
 static const char *listens_read(
@@ -347,7 +346,7 @@ static void log_read(const struct config_file *file, struct config *config, stru
 	log_level_parse(section.level, &config->log_level);
 	config->log_format = text_equal(section.format, "json") ? LOG_JSON : LOG_TEXT;
 	config->log_file =
-	    *section.file == '\0' ? NULL : path_resolve(config->path, section.file, arena);
+	    *section.file == '\0' ? NULL : config_path_resolve(config->path, section.file, arena);
 }
 
 static const char *limits_read(
@@ -374,7 +373,8 @@ static const char *dns_read(
 	if (text_equal(dns->trust_anchor_file, "auto"))
 		dns->trust_anchor_file = NULL;
 	else if (*dns->trust_anchor_file != '\0')
-		dns->trust_anchor_file = path_resolve(config->path, dns->trust_anchor_file, arena);
+		dns->trust_anchor_file =
+		    config_path_resolve(config->path, dns->trust_anchor_file, arena);
 	if (config_part_sets(part, "forward") || config_part_sets(part, "stub") ||
 	    config_part_sets(part, "trust_anchor_file") || config_part_sets(part, "local_data"))
 		wrong = resolver_config_wrong(dns, arena);
@@ -388,7 +388,7 @@ static const char *s2s_read(
 	const char *wrong = config_s2s_read(file, &config->s2s, arena);
 
 	if (config->s2s.ca != NULL)
-		config->s2s.ca = path_resolve(config->path, config->s2s.ca, arena);
+		config->s2s.ca = config_path_resolve(config->path, config->s2s.ca, arena);
 	for (size_t i = 0; i < config->listen_count; i++)
 		if (config->listens[i].kind >= LISTEN_S2S)
 			config->s2s.enabled = true;
@@ -434,10 +434,10 @@ void config_top_read(const struct config_file *file, struct config *config, stru
 
 	config_part_read(config_file_part(file, "root", 0, arena), &top, arena);
 	config->database = database_resolve(config->path, top.database, arena);
-	config->schema = path_resolve(config->path, top.schema, arena);
+	config->schema = config_path_resolve(config->path, top.schema, arena);
 	config->module_path = paths_resolve(config->path, top.module_path, arena);
 	config->control =
-	    *top.control == '\0' ? NULL : path_resolve(config->path, top.control, arena);
+	    *top.control == '\0' ? NULL : config_path_resolve(config->path, top.control, arena);
 	config->user = top.user;
 	config->workers = top.workers != 0 ? top.workers : cores > 0 ? (unsigned)cores : 1;
 	config->scram_iterations = top.scram_iterations;

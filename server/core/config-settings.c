@@ -73,6 +73,8 @@ static const char *value_apply(const struct config_file *file, const struct conf
 
 	if (setting == NULL)
 		return "no module that is loaded has this setting";
+	if (!utf8_valid(value->text, strlen(value->text)))
+		return "must be text in UTF-8";
 	return config_part_set(
 	    config_file_part(file, setting->kind, 0, scratch), setting->key, value->text, scratch);
 }
@@ -113,7 +115,7 @@ const char *config_setting_unit(const struct config_setting *setting)
 		const char *part, *unit;
 	} units[] = { { "bytes_per_second", "bytes per second" }, { "per_hour", "per hour" },
 		{ "bytes", "bytes" }, { "seconds", "seconds" }, { "timeout", "seconds" },
-		{ "days", "days" } };
+		{ "days", "days" }, { "keepalive", "seconds" }, { "retry_max", "seconds" } };
 
 	for (size_t i = 0; i < COUNT_OF(units); i++)
 		if (strstr(setting->key->name, units[i].part) != NULL)

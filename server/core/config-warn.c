@@ -76,14 +76,35 @@ static void key_warn(
 			       domain->key, domain->name));
 }
 
+static void domain_warn(
+    const struct config_domain *domain, struct arena *arena, config_warning *warn, void *state)
+{
+	certificate_warn(domain, arena, warn, state);
+	client_ca_warn(domain, arena, warn, state);
+	key_warn(domain, arena, warn, state);
+}
+
 void config_warn(const struct config *config, config_warning *warn, void *state)
 {
 	struct arena *arena = arena_new(0);
 
-	for (size_t i = 0; i < config->domain_count; i++) {
-		certificate_warn(&config->domains[i], arena, warn, state);
-		client_ca_warn(&config->domains[i], arena, warn, state);
-		key_warn(&config->domains[i], arena, warn, state);
-	}
+	for (size_t i = 0; i < config->domain_count; i++)
+		domain_warn(&config->domains[i], arena, warn, state);
 	arena_free(&arena);
+}
+
+static void first_take(void *state, const char *text)
+{
+	const char **first = state;
+
+	if (*first == NULL)
+		*first = text;
+}
+
+const char *config_domain_warning(const struct config_domain *domain, struct arena *arena)
+{
+	const char *first = NULL;
+
+	domain_warn(domain, arena, first_take, &first);
+	return first;
 }

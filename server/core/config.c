@@ -82,10 +82,11 @@ static const char *owner_read(struct config_owner *owner, const struct config_fi
 	config_settings_list(file, kinds, config, owner->arena);
 	config_settings_apply(file, config, recipe->tables, recipe->troubles, recipe->arena);
 	wrong = config_read(file, config, recipe->modules, owner->arena);
-	if (wrong == NULL)
-		config_settings_finish(
-		    file, config, recipe->tables, recipe->troubles, owner->arena);
-	return wrong;
+	if (wrong != NULL)
+		return wrong;
+	config_settings_finish(file, config, recipe->tables, recipe->troubles, owner->arena);
+	config_domains_add(config, recipe->tables, owner->arena);
+	return NULL;
 }
 
 /* Without certificates, and without the values that have a trouble. */
@@ -173,36 +174,7 @@ static struct config_owner *owner_make(struct recipe *recipe, const char **error
 	return owner_try(recipe, error_out);
 }
 
-/* Reads the file. */
-static struct config_owner *owner_load(const char *path, const struct module *const *modules,
-    const struct config_tables *tables, struct arena *arena, const char **error_out)
-{
-	struct recipe recipe = {
-		.path = path,
-		.text = config_file_text(path, arena, error_out),
-		.modules = modules,
-		.tables = tables,
-		.arena = arena,
-	};
-
-	return recipe.text == NULL ? NULL : owner_make(&recipe, error_out);
-}
-
 /* ---- with certificates ---- */
-
-/* What the domains say of certificates, as the TLS sets want it. */
-static const struct tls_certificate *certificates_of(
-    const struct config *config, struct arena *arena)
-{
-	struct tls_certificate *certificates =
-	    arena_alloc(arena, config->domain_count * sizeof *certificates);
-
-	for (size_t i = 0; i < config->domain_count; i++)
-		certificates[i] = (struct tls_certificate){ config->domains[i].name,
-			config->domains[i].certificate, config->domains[i].key,
-			config->domains[i].client_ca };
-	return certificates;
-}
 
 /* Whom to trust among servers: as before, if nothing about it has changed. */
 static bool trust_take(struct config_owner *owner, const struct config *old, struct arena *arena,
@@ -220,43 +192,87 @@ static bool trust_take(struct config_owner *owner, const struct config *old, str
 	return owner->trust != NULL;
 }
 
-/* With the set loaded, or not; takes the reference if anything is missing. `old`: what may be taken
- * over. */
-static struct config *owner_finish(struct config_owner *owner, const struct config *old,
-    struct arena *arena, const char **error_out)
+/* Takes the owner, and gives its configuration; NULL and the reason if certificates cannot be used.
+ * `all_fresh`: those of `old` (may be NULL) are read again. */
+static struct config *owner_certify(struct config_owner *owner, const struct config *old,
+    bool all_fresh, struct arena *arena, const char **error_out)
 {
 	struct config *config = &owner->config;
+	size_t count = config->domain_count;
+	const char **troubles = arena_alloc_zero(arena, (count + 1) * sizeof *troubles);
 
+	owner->tls = tls_set_renew(old == NULL ? NULL : old->tls,
+	    config_certificates(config, all_fresh, arena), count, troubles, arena, error_out);
 	config->tls = owner->tls;
-	if (owner->tls == NULL || !trust_take(owner, old, arena, error_out))
+	if (owner->tls == NULL || !trust_take(owner, all_fresh ? NULL : old, arena, error_out))
 		config_unref(&config);
+	else
+		config_domains_settle(config, old, troubles, all_fresh, owner->arena);
 	return config;
+}
+
+/* Leaves the value of that setting out, if there is one. */
+static bool value_drop(const struct recipe *recipe, const char *name, const char *why)
+{
+	size_t count = recipe->tables == NULL ? 0 : recipe->tables->value_count;
+
+	for (size_t i = 0; i < count; i++)
+		if (recipe->troubles[i] == NULL &&
+		    text_equal(recipe->tables->values[i].name, name)) {
+			recipe->troubles[i] = why;
+			return true;
+		}
+	return false;
+}
+
+/* A value may name a file that cannot be used: then it does not count. */
+static struct config *config_make(
+    struct recipe *recipe, const struct config *old, bool all_fresh, const char **error_out)
+{
+	struct config_owner *owner = owner_make(recipe, error_out);
+	struct config *config =
+	    owner == NULL ? NULL : owner_certify(owner, old, all_fresh, recipe->arena, error_out);
+
+	if (config != NULL || owner == NULL || !value_drop(recipe, "s2s.ca", *error_out))
+		return config;
+	owner = owner_try(recipe, error_out);
+	return owner == NULL ? NULL
+	                     : owner_certify(owner, old, all_fresh, recipe->arena, error_out);
 }
 
 struct config *config_load(const char *path, const struct module *const *modules, bool certificates,
     struct arena *arena, const char **error_out)
 {
-	struct config_owner *owner = owner_load(path, modules, NULL, arena, error_out);
-	struct config *config = owner == NULL ? NULL : &owner->config;
+	struct recipe recipe = { .path = path, .modules = modules, .arena = arena };
+	struct config_owner *owner;
 
-	if (owner == NULL || !certificates)
-		return config;
-	owner->tls =
-	    tls_set_new(certificates_of(config, arena), config->domain_count, arena, error_out);
-	return owner_finish(owner, NULL, arena, error_out);
+	recipe.text = config_file_text(path, arena, error_out);
+	if (recipe.text == NULL)
+		return NULL;
+	if (certificates)
+		return config_make(&recipe, NULL, true, error_out);
+	owner = owner_make(&recipe, error_out);
+	return owner == NULL ? NULL : &owner->config;
 }
 
 struct config *config_reload(const struct config *old, const struct module *const *modules,
     const struct config_tables *tables, config_warning *warn, void *state, struct arena *arena,
     const char **error_out)
 {
-	struct config_owner *owner = owner_load(old->path, modules, tables, arena, error_out);
+	struct recipe recipe = {
+		.path = old->path,
+		.text = config_file_text(old->path, arena, error_out),
+		.modules = modules,
+		.tables = tables,
+		.arena = arena,
+	};
+	struct config *config =
+	    recipe.text == NULL ? NULL : config_make(&recipe, old, true, error_out);
 
-	if (owner == NULL)
-		return NULL;
-	owner->tls = tls_set_renew(old->tls, certificates_of(&owner->config, arena),
-	    owner->config.domain_count, warn, state, arena, error_out);
-	return owner_finish(owner, NULL, arena, error_out);
+	for (size_t i = 0; config != NULL && i < config->row_count; i++)
+		if (config->rows[i].trouble != NULL)
+			warn(state, config->rows[i].trouble);
+	return config;
 }
 
 struct config *config_amend(const struct config *old, const struct module *const *modules,
@@ -269,14 +285,12 @@ struct config *config_amend(const struct config *old, const struct module *const
 		.tables = tables,
 		.arena = arena,
 	};
-	struct config_owner *owner = owner_make(&recipe, error_out);
+	struct config_owner *owner;
 
-	if (owner == NULL)
-		return NULL;
-	if (old->tls == NULL)
-		return &owner->config;
-	owner->tls = tls_set_ref(old->tls);
-	return owner_finish(owner, old, arena, error_out);
+	if (old->tls != NULL)
+		return config_make(&recipe, old, false, error_out);
+	owner = owner_make(&recipe, error_out);
+	return owner == NULL ? NULL : &owner->config;
 }
 
 void config_tables_free(struct config_tables **tables)

@@ -31,7 +31,8 @@ struct config_domain {
 	const char *name; /* prepared */
 	const char *certificate;
 	const char *key;
-	const char *client_ca; /* NULL: no SASL EXTERNAL */
+	const char *client_ca;         /* NULL: no SASL EXTERNAL */
+	struct config_domain_row *row; /* of table domains, what it is to say */
 };
 
 /* Section limits; etc/godwit.conf explains each. */
@@ -67,6 +68,18 @@ struct config_setting {
 	const char *in_force;
 };
 
+/* A row of table domains, as the table should have it. */
+struct config_domain_row {
+	const char *name, *certificate, *key;
+	const char *client_ca; /* or NULL */
+	enum { ROW_WAITING, ROW_SERVED, ROW_FAILED } state;
+	const char *error;   /* what is wrong with it; NULL: nothing */
+	const char *trouble; /* the same, if a file cannot be used */
+	bool is_of_file;     /* it stands in the file, too, which wins */
+	bool is_fresh;       /* its files are to be read again */
+	bool is_known;       /* the table says this already */
+};
+
 struct config {
 	const char *path;
 	const char *database;
@@ -93,6 +106,9 @@ struct config {
 	struct config_s2s s2s;
 	struct config_setting *settings;
 	size_t setting_count;
+	struct config_domain_row
+	    *rows; /* of table domains: all of the file, and what it has besides */
+	size_t row_count;
 	/* Set by config_load(): the sections of the modules, by module index; certificates loaded.
 	 */
 	const void *const *module_sections;
@@ -109,10 +125,14 @@ struct config_tables {
 	struct config_value
 	    *values; /* of table settings, the one that was changed last at the end */
 	size_t value_count;
+	struct config_domain_row *domains; /* of table domains, those that are not of the file */
+	size_t domain_count;
 	unsigned number; /* of the reading */
 };
 /* Accepts a pointer to NULL, leaves NULL. */
 void config_tables_free(struct config_tables **tables);
+/* Domains that the file has by now are those of the file for good. */
+void config_tables_yield(struct config_tables *tables, const struct config *config);
 
 /* What --check and the server are told that is not an error: "certificate of example.org expires in
  * 3 days". Called for each. */
@@ -131,17 +151,22 @@ bool config_modules(const char *path, struct arena *arena, const char *const **n
 struct config *config_load(const char *path, const struct module *const *modules, bool certificates,
     struct arena *arena, const char **error_out);
 /* Reads the file of `old` again, with certificates. A domain of `old` whose new certificate or key
- * cannot be used keeps what is loaded for it, and `warn` is told. The values of the tables (NULL:
- * none) win over the file; if some do not fit together, those that were changed first count. */
+ * cannot be used keeps what is loaded for it, and `warn` is told. Domains of the tables are served,
+ * too, but for those whose certificate cannot be used: their rows say so. The values of the tables
+ * (NULL: none) win over the file; if some do not fit together, those that were changed first count.
+ */
 struct config *config_reload(const struct config *old, const struct module *const *modules,
     const struct config_tables *tables, config_warning *warn, void *state, struct arena *arena,
     const char **error_out);
-/* The file as `old` has read it, with what the tables have now; certificates are those of `old`. */
+/* The file as `old` has read it, with what the tables have now. Certificates are those of `old`,
+ * but for what the table domains has that is new. */
 struct config *config_amend(const struct config *old, const struct module *const *modules,
     const struct config_tables *tables, struct arena *arena, const char **error_out);
 /* What is no error but should not stay: certificates that expire soon or name other domains, keys
  * that others can read. */
 void config_warn(const struct config *config, config_warning *warn, void *state);
+/* The same for one domain: the first of them, or NULL. */
+const char *config_domain_warning(const struct config_domain *domain, struct arena *arena);
 /* Prints all keys there are: section, key, type, default, bounds, meaning, with tabs between. False
  * and the reason. */
 bool config_print_keys(

@@ -1,9 +1,11 @@
 /* tls.c - the certificates of our domains and the contexts made of them.
- * A set is loaded once and shared by all workers, but libssl's contexts are not: each worker makes
- * its own when it first needs one, with a copy of the key, so that no handshake waits for another
- * thread's locks. A worker's contexts are made and used by that worker alone. */
+ * A set is shared by all workers, and so is a domain in it, which the next set takes over if its
+ * files are the same. libssl's contexts are not shared: each worker makes its own when it first
+ * needs one, with a copy of the key, so that no handshake waits for another thread's locks. A
+ * worker's contexts are made and used by that worker alone. */
 #include "net/tls.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +15,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "loop/worker.h"
 #include "net/network.h"
 #include "net/tls-private.h"
@@ -33,22 +36,31 @@
 #define ASKS (SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE)
 
 struct tls_domain {
-	struct tls_set *set;
-	size_t index;
+	atomic_uint references;
 	char name[TLS_NAME_MAX];
+	char *certificate, *key, *client_ca; /* the files; the last may be NULL */
+	char *trouble; /* why something is kept that was loaded for it before; or NULL */
 	struct tls_pair pair;
 	struct tls_issuers issuers;
+	SSL_CTX *contexts[TLS_WORKERS_MAX]; /* of each worker */
 };
 
 struct tls_set {
 	atomic_uint references;
 	size_t count;
-	struct tls_domain *domains;
+	struct tls_domain **domains;
 	struct hash *by_name;
-	SSL_CTX **contexts[TLS_WORKERS_MAX]; /* of each worker, one for each domain */
 };
 
+/* Where an SSL has its set. */
+static int set_index;
+
 static int server_name_sent(SSL *ssl, int *alert, void *state);
+
+static void set_index_make(void)
+{
+	set_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+}
 
 static unsigned worker_slot(void)
 {
@@ -108,7 +120,7 @@ static bool context_certify(SSL_CTX *context, const struct tls_pair *pair)
 	return done;
 }
 
-static SSL_CTX *context_new(struct tls_set *set, const struct tls_domain *domain)
+static SSL_CTX *context_new(const struct tls_domain *domain)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_method());
 
@@ -122,7 +134,6 @@ static SSL_CTX *context_new(struct tls_set *set, const struct tls_domain *domain
 	SSL_CTX_set_read_ahead(context, 1);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_tlsext_servername_callback(context, server_name_sent);
-	SSL_CTX_set_tlsext_servername_arg(context, set);
 	SSL_CTX_set_alpn_select_cb(context, protocols_sent, NULL);
 	SSL_CTX_set_info_callback(context, something_happened);
 	tls_issuers_ask(&domain->issuers, context);
@@ -133,54 +144,80 @@ static SSL_CTX *context_new(struct tls_set *set, const struct tls_domain *domain
 	return context;
 }
 
-static void contexts_free(SSL_CTX **contexts, size_t count)
+/* That of the current worker; NULL if libssl refuses. */
+static SSL_CTX *context_of(struct tls_domain *domain)
 {
-	for (size_t i = 0; i < count; i++)
-		SSL_CTX_free(contexts[i]);
-	mem_free(contexts);
+	SSL_CTX **context = &domain->contexts[worker_slot()];
+
+	if (*context == NULL)
+		*context = context_new(domain);
+	return *context;
 }
 
-/* Makes the contexts of the current worker; the index of the domain that fails, or `count`. */
-static size_t contexts_make(struct tls_set *set)
-{
-	unsigned slot = worker_slot();
-	SSL_CTX **contexts;
+/* ---- a domain ---- */
 
-	if (set->contexts[slot] != NULL)
-		return set->count;
-	contexts = mem_alloc_zero(set->count * sizeof(*contexts));
-	for (size_t i = 0; i < set->count; i++) {
-		contexts[i] = context_new(set, &set->domains[i]);
-		if (contexts[i] == NULL) {
-			contexts_free(contexts, i);
-			return i;
-		}
-	}
-	set->contexts[slot] = contexts;
-	return set->count;
+static char *copy_or_null(const char *text)
+{
+	return text == NULL ? NULL : mem_strdup(text);
 }
 
-/* What a reload falls back on, and who is told; `set` NULL: nothing. */
-struct fallback {
-	const struct tls_set *set;
-	void (*kept)(void *state, const char *why);
-	void *state;
-};
-
-/* What the old set has for that domain, or NULL. */
-static const struct tls_domain *domain_before(
-    const struct tls_domain *domain, const struct fallback *old)
+static struct tls_domain *domain_new(const struct tls_certificate *certificate, const char *name)
 {
-	return old->set == NULL ? NULL
-	                        : hash_get(old->set->by_name, domain->name, strlen(domain->name));
+	struct tls_domain *domain = mem_alloc_zero(sizeof *domain);
+
+	atomic_init(&domain->references, 1);
+	strcpy(domain->name, name);
+	domain->certificate = mem_strdup(certificate->certificate);
+	domain->key = mem_strdup(certificate->key);
+	domain->client_ca = copy_or_null(certificate->client_ca);
+	return domain;
+}
+
+static struct tls_domain *domain_ref(struct tls_domain *domain)
+{
+	atomic_fetch_add_explicit(&domain->references, 1, memory_order_relaxed);
+	return domain;
+}
+
+static void domain_unref(struct tls_domain **domain)
+{
+	struct tls_domain *gone = *domain;
+
+	*domain = NULL;
+	if (gone == NULL || atomic_fetch_sub(&gone->references, 1) != 1)
+		return;
+	for (size_t i = 0; i < TLS_WORKERS_MAX; i++)
+		SSL_CTX_free(gone->contexts[i]);
+	tls_pair_free(&gone->pair);
+	tls_issuers_free(&gone->issuers);
+	mem_free(gone->certificate);
+	mem_free(gone->key);
+	mem_free(gone->client_ca);
+	mem_free(gone->trouble);
+	mem_free(gone);
+}
+
+/* Whether the files of the certificate are those that are loaded for it. */
+static bool domain_is_of(const struct tls_domain *domain, const struct tls_certificate *certificate)
+{
+	return text_equal(domain->certificate, certificate->certificate) &&
+	       text_equal(domain->key, certificate->key) &&
+	       text_equal(domain->client_ca, certificate->client_ca);
+}
+
+/* Why it has something of before; the first trouble is the one to cure. */
+static void domain_complain(
+    struct tls_domain *domain, const char *kept, const char *why, struct arena *arena)
+{
+	if (domain->trouble == NULL)
+		domain->trouble = mem_strdup(
+		    arena_printf(arena, "%s keeps its %s of before: %s", domain->name, kept, why));
 }
 
 /* Takes the certificate of before; false if there is none. */
-static bool domain_keep(
-    struct tls_domain *domain, const struct fallback *old, struct arena *arena, const char *why)
+static bool domain_keep(struct tls_domain *domain, const struct tls_domain *before,
+    struct arena *arena, const char *why)
 {
-	const struct tls_domain *before = domain_before(domain, old);
-
 	if (before == NULL)
 		return false;
 	tls_pair_free(&domain->pair);
@@ -188,27 +225,52 @@ static bool domain_keep(
 	X509_up_ref(domain->pair.leaf);
 	EVP_PKEY_up_ref(domain->pair.key);
 	domain->pair.chain = X509_chain_up_ref(before->pair.chain);
-	old->kept(old->state,
-	    arena_printf(arena, "%s keeps its certificate of before: %s", domain->name, why));
+	domain_complain(domain, "certificate", why, arena);
 	return true;
 }
 
 /* The same for who issues certificates to clients. */
-static bool domain_keep_issuers(
-    struct tls_domain *domain, const struct fallback *old, struct arena *arena, const char *why)
+static bool domain_keep_issuers(struct tls_domain *domain, const struct tls_domain *before,
+    struct arena *arena, const char *why)
 {
-	const struct tls_domain *before = domain_before(domain, old);
-
 	if (before == NULL || before->issuers.store == NULL)
 		return false;
 	tls_issuers_copy(&domain->issuers, &before->issuers);
-	old->kept(old->state,
-	    arena_printf(arena, "%s keeps its client_ca of before: %s", domain->name, why));
+	domain_complain(domain, "client_ca", why, arena);
 	return true;
 }
 
+static bool domain_certify(struct tls_domain *domain, const struct tls_certificate *certificate,
+    struct arena *arena, const char **error_out)
+{
+	if (!tls_pair_load(&domain->pair, certificate, arena, error_out))
+		return false;
+	if (context_of(domain) != NULL)
+		return true;
+	*error_out = arena_printf(arena,
+	    "certificate %s is refused by the TLS library (%s); use a key of ECDSA P-256, or RSA "
+	    "of 2048 bits or more",
+	    certificate->certificate, tls_reason());
+	return false;
+}
+
+/* Contexts know the issuers, so these come first. */
+static bool domain_load(struct tls_domain *domain, const struct tls_certificate *certificate,
+    const struct tls_domain *before, struct arena *arena, const char **error_out)
+{
+	if (certificate->client_ca != NULL &&
+	    !tls_issuers_load(
+		&domain->issuers, "client_ca", certificate->client_ca, arena, error_out) &&
+	    !domain_keep_issuers(domain, before, arena, *error_out))
+		return false;
+	return domain_certify(domain, certificate, arena, error_out) ||
+	       domain_keep(domain, before, arena, *error_out);
+}
+
+/* ---- a set ---- */
+
 /* NULL if it is none of ours. */
-static const struct tls_domain *domain_find(const struct tls_set *set, const char *name)
+static struct tls_domain *domain_find(const struct tls_set *set, const char *name)
 {
 	char ascii[TLS_NAME_MAX];
 
@@ -220,19 +282,19 @@ static const struct tls_domain *domain_find(const struct tls_set *set, const cha
 /* SNI (RFC 6066 section 3): the certificate of the domain asked for, or else that of before. */
 static int server_name_sent(SSL *ssl, int *alert, void *state)
 {
-	struct tls_set *set = state;
-	SSL_CTX *context;
+	const struct tls_set *set = SSL_get_ex_data(ssl, set_index);
 	const char *sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	const struct tls_domain *domain = domain_find(set, sent);
+	struct tls_domain *domain = domain_find(set, sent);
+	/* The connection may have moved to another worker since it began. */
+	SSL_CTX *context = domain == NULL ? NULL : context_of(domain);
 
 	(void)alert;
+	(void)state;
 	/* libssl asks at the end that has sent it, too. */
 	if (SSL_is_server(ssl) == 0)
 		return SSL_TLSEXT_ERR_OK;
-	/* The connection may have moved to another worker since it began. */
-	if (domain == NULL || contexts_make(set) != set->count)
+	if (context == NULL)
 		return SSL_TLSEXT_ERR_NOACK;
-	context = set->contexts[worker_slot()][domain->index];
 	SSL_set_SSL_CTX(ssl, context);
 	/* This does not go along. */
 	if ((SSL_get_verify_mode(ssl) & ASKS) != ASKS)
@@ -247,89 +309,97 @@ const struct tls_issuers *tls_set_issuers(const struct tls_set *set, const char 
 	return named == NULL ? NULL : &named->issuers;
 }
 
-static bool domain_load(struct tls_domain *domain, const struct tls_certificate *certificate,
-    const struct fallback *old, struct arena *arena, const char **error_out)
+bool tls_set_has(const struct tls_set *set, const char *domain)
 {
-	if (!tls_name_ascii(certificate->domain, domain->name)) {
+	return domain_find(set, domain) != NULL;
+}
+
+/* Loads it, or takes what `old` (may be NULL) has of the same files. NULL and the reason. */
+static struct tls_domain *domain_get(const struct tls_set *old,
+    const struct tls_certificate *certificate, struct arena *arena, const char **error_out)
+{
+	char name[TLS_NAME_MAX];
+	struct tls_domain *before, *domain;
+
+	if (!tls_name_ascii(certificate->domain, name)) {
 		*error_out = arena_printf(arena,
 		    "certificate %s is for the domain %s, which is too long for a name in DNS; "
 		    "correct the domain",
 		    certificate->certificate, certificate->domain);
-		return false;
+		return NULL;
 	}
-	if (!tls_pair_load(&domain->pair, certificate, arena, error_out)) {
-		if (!domain_keep(domain, old, arena, *error_out))
+	before = old == NULL ? NULL : hash_get(old->by_name, name, strlen(name));
+	if (before != NULL && !certificate->is_fresh && domain_is_of(before, certificate))
+		return domain_ref(before);
+	domain = domain_new(certificate, name);
+	if (!domain_load(domain, certificate, before, arena, error_out))
+		domain_unref(&domain);
+	return domain;
+}
+
+/* Of two certificates for one domain the first serves, as everywhere. */
+static void set_add(struct tls_set *set, struct tls_domain *domain)
+{
+	set->domains[set->count++] = domain;
+	if (hash_get(set->by_name, domain->name, strlen(domain->name)) == NULL)
+		hash_put(set->by_name, domain->name, strlen(domain->name), domain);
+}
+
+static bool set_load(struct tls_set *set, const struct tls_set *old,
+    const struct tls_certificate *certificates, size_t count, const char **troubles,
+    struct arena *arena, const char **error_out)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct tls_domain *domain = domain_get(old, &certificates[i], arena, error_out);
+
+		if (domain == NULL && !certificates[i].is_optional)
 			return false;
-		*error_out = NULL;
+		if (domain == NULL) {
+			troubles[i] = *error_out;
+			continue;
+		}
+		set_add(set, domain);
+		if (domain->trouble != NULL)
+			troubles[i] = arena_strdup(arena, domain->trouble);
 	}
-	if (certificate->client_ca != NULL && !tls_issuers_load(&domain->issuers, "client_ca",
-						  certificate->client_ca, arena, error_out)) {
-		if (!domain_keep_issuers(domain, old, arena, *error_out))
-			return false;
-		*error_out = NULL;
-	}
-	/* Of two certificates for one domain the first serves, as everywhere. */
-	if (hash_get(domain->set->by_name, domain->name, strlen(domain->name)) == NULL)
-		hash_put(domain->set->by_name, domain->name, strlen(domain->name), domain);
 	return true;
 }
 
-static bool set_load(struct tls_set *set, const struct tls_certificate *certificates,
-    const struct fallback *old, struct arena *arena, const char **error_out)
+static struct tls_set *set_new(size_t room)
 {
-	size_t made;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct tls_set *set = mem_alloc_zero(sizeof(*set));
 
-	for (size_t i = 0; i < set->count; i++) {
-		set->domains[i].set = set;
-		set->domains[i].index = i;
-		if (!domain_load(&set->domains[i], &certificates[i], old, arena, error_out))
-			return false;
-	}
-	made = contexts_make(set);
-	if (made == set->count)
-		return true;
-	*error_out = arena_printf(arena,
-	    "certificate %s is refused by the TLS library (%s); use a key of ECDSA P-256, or RSA "
-	    "of 2048 bits or more",
-	    certificates[made].certificate, tls_reason());
-	return false;
+	pthread_once(&once, set_index_make);
+	atomic_init(&set->references, 1);
+	set->domains = mem_alloc_zero((room + 1) * sizeof(struct tls_domain *));
+	set->by_name = hash_new();
+	return set;
 }
 
-static struct tls_set *set_new(const struct tls_certificate *certificates, size_t count,
-    const struct fallback *old, struct arena *arena, const char **error_out)
+struct tls_set *tls_set_renew(const struct tls_set *old, const struct tls_certificate *certificates,
+    size_t count, const char **troubles, struct arena *arena, const char **error_out)
 {
-	struct tls_set *set;
+	struct tls_set *set = set_new(count);
 
-	if (count == 0) {
+	if (!set_load(set, old, certificates, count, troubles, arena, error_out)) {
+		tls_set_unref(&set);
+	} else if (set->count == 0) {
+		tls_set_unref(&set);
 		*error_out =
 		    "no domain has a certificate; give at least one domain its certificate and key";
-		return NULL;
+	} else {
+		*error_out = NULL;
 	}
-	set = mem_alloc_zero(sizeof(*set));
-	atomic_init(&set->references, 1);
-	set->count = count;
-	set->domains = mem_alloc_zero(count * sizeof(*set->domains));
-	set->by_name = hash_new();
-	if (!set_load(set, certificates, old, arena, error_out))
-		tls_set_unref(&set);
 	return set;
 }
 
 struct tls_set *tls_set_new(const struct tls_certificate *certificates, size_t count,
     struct arena *arena, const char **error_out)
 {
-	const struct fallback none = { 0 };
+	const char **troubles = arena_alloc_zero(arena, (count + 1) * sizeof *troubles);
 
-	return set_new(certificates, count, &none, arena, error_out);
-}
-
-struct tls_set *tls_set_renew(struct tls_set *old, const struct tls_certificate *certificates,
-    size_t count, void (*kept)(void *state, const char *why), void *state, struct arena *arena,
-    const char **error_out)
-{
-	const struct fallback fallback = { old, kept, state };
-
-	return set_new(certificates, count, &fallback, arena, error_out);
+	return tls_set_renew(NULL, certificates, count, troubles, arena, error_out);
 }
 
 struct tls_set *tls_set_ref(struct tls_set *set)
@@ -345,13 +415,8 @@ void tls_set_unref(struct tls_set **set)
 	*set = NULL;
 	if (gone == NULL || atomic_fetch_sub(&gone->references, 1) != 1)
 		return;
-	for (size_t i = 0; i < TLS_WORKERS_MAX; i++)
-		if (gone->contexts[i] != NULL)
-			contexts_free(gone->contexts[i], gone->count);
-	for (size_t i = 0; i < gone->count; i++) {
-		tls_pair_free(&gone->domains[i].pair);
-		tls_issuers_free(&gone->domains[i].issuers);
-	}
+	for (size_t i = 0; i < gone->count; i++)
+		domain_unref(&gone->domains[i]);
 	mem_free(gone->domains);
 	hash_free(&gone->by_name);
 	mem_free(gone);
@@ -360,15 +425,13 @@ void tls_set_unref(struct tls_set **set)
 /* An end of TLS with the certificate of that domain, or the first. */
 static SSL *tls_begin(struct tls_set *set, int fd, const char *domain)
 {
-	const struct tls_domain *named = domain_find(set, domain);
-	SSL *ssl;
+	struct tls_domain *named = domain_find(set, domain);
+	SSL_CTX *context = context_of(named == NULL ? set->domains[0] : named);
+	SSL *ssl = context == NULL ? NULL : SSL_new(context);
 
-	if (contexts_make(set) != set->count)
-		return NULL;
-	ssl = SSL_new(set->contexts[worker_slot()][named == NULL ? 0 : named->index]);
 	if (ssl == NULL)
 		return NULL;
-	if (SSL_set_fd(ssl, fd) != 1) {
+	if (SSL_set_fd(ssl, fd) != 1 || SSL_set_ex_data(ssl, set_index, set) != 1) {
 		SSL_free(ssl);
 		return NULL;
 	}

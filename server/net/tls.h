@@ -17,6 +17,8 @@ struct tls_certificate {
 	const char *certificate; /* PEM file: leaf first, then intermediates */
 	const char *key;         /* PEM file */
 	const char *client_ca; /* PEM file of who issues certificates to its users; NULL: nobody */
+	bool is_fresh;         /* the files are read again */
+	bool is_optional;      /* what cannot be used is left out, not an error of the whole set */
 };
 
 /* Loads certificates and keys and makes a context for each domain. Immutable and reference-counted,
@@ -26,11 +28,14 @@ struct tls_certificate {
  * Returns NULL and a text naming file, trouble and cure in `error_out` (made in `arena`). */
 struct tls_set *tls_set_new(const struct tls_certificate *certificates, size_t count,
     struct arena *arena, const char **error_out);
-/* The same for a reload: what cannot be loaded for a domain that `old` has is taken from there, and
- * `kept` is told why. */
-struct tls_set *tls_set_renew(struct tls_set *old, const struct tls_certificate *certificates,
-    size_t count, void (*kept)(void *state, const char *why), void *state, struct arena *arena,
-    const char **error_out);
+/* The same, out of `old` (NULL: none), which stays as it is. What it has of the same files is taken
+ * over, but for certificates that say is_fresh; what cannot be loaded for a domain of `old` is
+ * taken from there, too. `troubles` has one for each certificate, NULL so far, and gets the reason
+ * for those of which something is kept, and for those that are left out. */
+struct tls_set *tls_set_renew(const struct tls_set *old, const struct tls_certificate *certificates,
+    size_t count, const char **troubles, struct arena *arena, const char **error_out);
+/* Whether it has a certificate for that domain. */
+bool tls_set_has(const struct tls_set *set, const char *domain);
 struct tls_set *tls_set_ref(struct tls_set *set);
 void tls_set_unref(struct tls_set **set);
 

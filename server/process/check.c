@@ -25,8 +25,8 @@ int server_check(void)
 	} else {
 		config_warn(server.config, warn_on_terminal, NULL);
 		printf("%s: good\n", server.config_path);
-		puts("What the table settings has wins over it: godwitctl check looks there, "
-		     "too.");
+		puts("What the table settings has wins over it, and the table domains may add "
+		     "to it: godwitctl check looks there, too.");
 	}
 	server_free();
 	return status;

@@ -12,9 +12,13 @@
 #include "process/process-private.h"
 #include "process/server.h"
 
-/* Values of the table that are not at work. */
+/* Values and domains of the tables that are not at work. */
 static void troubles_report(const struct config *config)
 {
+	for (size_t i = 0; i < config->row_count; i++)
+		if (config->rows[i].state == ROW_FAILED && !config->rows[i].is_known)
+			log_warning(NULL, "a domain in the table domains is not served",
+			    KV("domain", config->rows[i].name), KV("why", config->rows[i].error));
 	for (size_t i = 0; i < config->setting_count; i++)
 		if (config->settings[i].trouble != NULL)
 			log_warning(NULL, "a value in the table settings does not count",
@@ -40,6 +44,7 @@ static void overruled_report(const struct config *config)
 static void config_replace(struct config *config)
 {
 	troubles_report(config);
+	config_tables_yield(server.tables, config);
 	log_set_level(config->log_level);
 	workers_configure(config);
 	config_unref(&server.config);
@@ -109,7 +114,8 @@ void server_amend(void)
 	config_tables_free(&server.tables);
 	server.tables = tables;
 	tables_heed();
-	log_info(NULL, "settings in force", KV("values", tables->value_count));
+	log_info(NULL, "settings in force", KV("values", tables->value_count),
+	    KV("domains", server.config->domain_count));
 }
 
 bool server_read_tables(const char **error_out)

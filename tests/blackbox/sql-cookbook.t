@@ -237,6 +237,38 @@ class Day:
         if can_login(self.alice):
             raise Failure("alice can log in")
 
+    def domain_failed(self):
+        """The page's certificate is not there; one that is comes by the statement that follows."""
+        wait_until(lambda: "example.com.crt" in str(self.server.sql(
+            "SELECT error FROM domains WHERE domain = 'example.com' AND state = 'failed'")), "the error")
+        certificate, key = self.server.certificate("example.com")
+        self.server.guests.append("example.com")
+        self.server.sql(f"UPDATE domains SET certificate = '{certificate}', key = '{key}'"
+                        " WHERE domain = 'example.com'")
+        erin = Account(self.server, "erin", "example.com")
+        self.server.insert_users([erin])
+        wait_until(lambda: can_login(erin), "erin logs in at the new domain")
+        self.e = erin.login("lab")
+
+    def domains_shown(self):
+        if self.again() != [("example.com", "table", "served", None), ("example.net", "file", "served", None),
+                            ("example.org", "file", "served", None)]:
+            raise Failure(f"the domains: {self.again()}")
+
+    def domain_stays(self):
+        wait_until(lambda: self.server.sql("SELECT state FROM domains WHERE domain = 'example.com'")
+                   == [("served",)], "served again")
+        self.e.sync()
+
+    def domain_keeps(self):
+        wait_until(lambda: "keeps its certificate" in str(self.server.sql(
+            "SELECT error FROM domains WHERE domain = 'example.com' AND state = 'served'")), "the error")
+        self.e.sync()
+
+    def domain_gone(self):
+        self.e.expect_stream_error("host-gone")
+        self.a.sync()
+
     def settings_shown(self):
         found = {row[0]: row[1:4] for row in self.rows}
         if found["limits.sessions_per_account"] != (None, "20", "20") or len(found) < 30:
@@ -308,6 +340,11 @@ class Day:
         "SELECT client": clients_shown,
         "DELETE FROM sessions WHERE domain": session_ended,
         "DELETE FROM sessions WHERE address": nobody_ended,
+        "INSERT INTO domains": domain_failed,
+        "SELECT domain, origin": domains_shown,
+        "UPDATE domains SET state": domain_stays,
+        "UPDATE domains SET certificate": domain_keeps,
+        "DELETE FROM domains": domain_gone,
         "SELECT name, value, in_force": settings_shown,
         "UPDATE settings SET value = '2'": two_clients,
         "UPDATE settings SET value = previous_value": many_clients,

@@ -263,6 +263,21 @@ def _(server, romeo):
     forget(server)
 
 
+@test("a file that a value names cannot be used: it does not count, the others do")
+def _():
+    with Server(settings="s2s { enabled = true }") as server:
+        for _ in range(2):
+            change(server, "s2s.ca", "/nowhere.pem")
+            wait_until(lambda: "/nowhere.pem" in (column(server, "s2s.ca", "error") or ""), "the error")
+            set_to(server, "limits.roster_items", "5")
+            server.reload(wait_for='"reloaded"')
+            server.restart()
+            if column(server, "s2s.ca", "error") is None or column(server, "limits.roster_items", "in_force") != "5":
+                raise Failure("otherwise after a restart")
+            set_to(server, "s2s.ca", server.certificate("example.org")[0])
+            change(server, "limits.roster_items", None)
+
+
 @test("the value of a module that is not loaded waits for it")
 def _():
     with Server(modules=["disco", "ping", "version"]) as server:

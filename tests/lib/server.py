@@ -73,6 +73,7 @@ class Server:
         self.limits = dict(limits or {})
         self.settings = settings
         self.domain_settings = {}  # more lines of a domain's section
+        self.guests = []  # domains that are served but not configured
         self.scram_iterations = scram_iterations
         self.under = under
         self.log_level = log_level or os.environ.get("GODWIT_TEST_LOG", "info")
@@ -349,11 +350,12 @@ class Server:
 
     def tls_context(self, version=None, alpn=None, identity=None):
         """A client's TLS context that trusts the certificates of our domains."""
-        if (version, alpn, identity) not in self.contexts:
-            certificates = [self.certificate(domain)[0] for domain in self.domains]
-            self.contexts[version, alpn, identity] = tls.client_context(
+        wanted = version, alpn, identity, *self.guests
+        if wanted not in self.contexts:
+            certificates = [self.certificate(domain)[0] for domain in [*self.domains, *self.guests]]
+            self.contexts[wanted] = tls.client_context(
                 certificates, version=version, alpn=alpn, identity=identity)
-        return self.contexts[version, alpn, identity]
+        return self.contexts[wanted]
 
     def raw(self, *, kind=Connection, listener="c2s", domain=None, name="client", source=None):
         """A TCP connection on which nothing has been said.

@@ -175,6 +175,7 @@ static void what_is_no_value_is_left_out(void **state)
 		{ "toy.size", "10", SIZE_TROUBLE, "7" },
 		{ "toy.size", "", SIZE_TROUBLE, "7" },
 		{ "toy.size", "5x", SIZE_TROUBLE, "7" },
+		{ "toy.name", "\xff", "must be text in UTF-8", "bear" },
 		{ "toy.loud", "0", NULL, "false" },
 		{ "toy.loud", "no", "must be true or false", "true" },
 		{ "log.level", "error", NULL, "error" },

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <openssl/pem.h>
@@ -243,12 +244,12 @@ static void test_refused(void **state)
 	assert_non_null(strstr(error, "too long"));
 }
 
-static void test_weak_key(void **state)
+/* With a key that libssl refuses. */
+static struct tls_certificate make_weak(void)
 {
 	struct tls_certificate weak = make_certificate("first.example", 30, "SHA256");
 	EVP_PKEY *key = EVP_RSA_gen(512);
 	X509 *certificate = X509_new();
-	const char *error = NULL;
 	FILE *file;
 
 	X509_set_version(certificate, 2);
@@ -266,10 +267,86 @@ static void test_weak_key(void **state)
 	fclose(file);
 	X509_free(certificate);
 	EVP_PKEY_free(key);
+	return weak;
+}
+
+static void test_weak_key(void **state)
+{
+	struct tls_certificate weak = make_weak();
+	const char *error = NULL;
+
 	assert_null(tls_set_new(&weak, 1, arena, &error));
 	assert_non_null(strstr(error, weak.certificate));
 	assert_non_null(strstr(error, "too small"));
 	assert_non_null(strstr(error, "P-256"));
+}
+
+static struct tls_set *renew(const struct tls_set *old, const struct tls_certificate *certificates,
+    size_t count, const char **troubles)
+{
+	const char *error = "";
+	struct tls_set *made;
+
+	memset(troubles, 0, count * sizeof *troubles);
+	made = tls_set_renew(old, certificates, count, troubles, arena, &error);
+	assert_true((made == NULL) == (error != NULL));
+	return made;
+}
+
+/* Another set has what is of the same files without reading them, and keeps what cannot be read. */
+static void test_taken_over(void **state)
+{
+	struct tls_certificate two[2] = { make_certificate("first.example", 30, "SHA256"),
+		make_certificate("second.example", 30, "SHA256") };
+	const char *troubles[2];
+	struct tls_set *first = renew(NULL, two, 2, troubles), *second, *third;
+
+	assert_int_equal(unlink(two[0].key), 0);
+	second = renew(first, two, 2, troubles);
+	assert_null(troubles[0]);
+	assert_true(tls_set_has(second, "first.example") && tls_set_has(second, "second.example"));
+	tls_set_unref(&first);
+	two[0].is_fresh = true;
+	third = renew(second, two, 2, troubles);
+	assert_non_null(strstr(troubles[0], "first.example keeps its certificate of before"));
+	assert_null(troubles[1]);
+	tls_set_unref(&second);
+	two[0].is_fresh = false;
+	second = renew(third, two, 2, troubles);
+	assert_non_null(strstr(troubles[0], "keeps its certificate of before"));
+	tls_set_unref(&third);
+	two[1].certificate = "/nowhere";
+	third = renew(second, two, 2, troubles);
+	assert_non_null(strstr(troubles[1], "/nowhere"));
+	assert_true(tls_set_has(third, "second.example"));
+	tls_set_unref(&second);
+	tls_set_unref(&third);
+}
+
+/* What is optional does without, what is not fails the whole. */
+static void test_optional(void **state)
+{
+	struct tls_certificate two[2] = { make_certificate("first.example", 30, "SHA256"),
+		make_certificate("second.example", 30, "SHA256") };
+	const char *troubles[2];
+	struct tls_set *made, *next;
+
+	two[1].key = "/nowhere";
+	assert_null(renew(NULL, two, 2, troubles));
+	two[1].is_optional = true;
+	made = renew(NULL, two, 2, troubles);
+	assert_true(tls_set_has(made, "first.example"));
+	assert_false(tls_set_has(made, "second.example"));
+	assert_non_null(strstr(troubles[1], "/nowhere"));
+	assert_null(troubles[0]);
+	two[0] = make_weak();
+	two[0].is_optional = true;
+	next = renew(made, two, 2, troubles);
+	assert_true(tls_set_has(next, "first.example"));
+	assert_non_null(strstr(troubles[0], "too small"));
+	tls_set_unref(&made);
+	assert_null(renew(NULL, two, 2, troubles));
+	tls_set_unref(&next);
 }
 
 /* An expired certificate serves: half a server is better than none, and the facts tell. */
@@ -316,6 +393,8 @@ int main(void)
 		cmocka_unit_test(test_no_renegotiation),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_weak_key),
+		cmocka_unit_test(test_taken_over),
+		cmocka_unit_test(test_optional),
 		cmocka_unit_test(test_expired_serves),
 		cmocka_unit_test(test_reload),
 	};
