@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define PENDING_MAX_BYTES (1024 * 1024)
@@ -147,6 +148,7 @@ static void *writer_main(void *state)
 {
 	struct text lines = { 0 };
 
+	prctl(PR_SET_NAME, "log");
 	pthread_mutex_lock(&writer.lock);
 	while (writer_wait())
 		writer_round(&lines);

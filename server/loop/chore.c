@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include "base/mem.h"
 
@@ -77,6 +78,7 @@ static void *chores_main(void *state)
 	struct chore *chore;
 
 	(void)state;
+	prctl(PR_SET_NAME, "chores");
 	while ((chore = chore_wait()) != NULL) {
 		chore->work(chore);
 		worker_post(chore->asker, &chore->mail, chore_done);

@@ -2,6 +2,8 @@
  * the end, and how long the end may take. */
 #include "process/process-private.h"
 
+#include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "admin/ban-rows.h"
@@ -85,6 +87,16 @@ static struct address_limits address_limits_of(const struct config *config)
 	};
 }
 
+/* In each worker's thread, first of all: a name, for those who look with top. */
+static void worker_started(struct worker *worker, void *state)
+{
+	char name[16];
+
+	(void)state;
+	snprintf(name, sizeof name, "worker %u", worker_index(worker));
+	prctl(PR_SET_NAME, name);
+}
+
 /* In each worker's thread, after its last round: what waits for the database runs rounds of its
  * own. */
 static void worker_ended(struct worker *worker, void *state)
@@ -116,7 +128,7 @@ void workers_start(void)
 	chores_start();
 	address_set_limits(&limits);
 	for (size_t i = 0; i < count; i++)
-		worker_start(server.workers[i], NULL, worker_ended, NULL);
+		worker_start(server.workers[i], worker_started, worker_ended, NULL);
 	orders_run(order_start, server.config);
 }
 

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE /* pthread_timedjoin_np() */
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "base/crypto.h"
@@ -131,6 +132,7 @@ static void *attempt_main(void *state)
 	struct postgresql_attempt *attempt = state;
 	enum attempt_state expected = ATTEMPT_RUNS;
 
+	prctl(PR_SET_NAME, "connect");
 	attempt->pg = postgresql_connect(attempt->uri, attempt->give_up_ms, &attempt->error);
 	if (attempt->pg != NULL && attempt->before != NULL)
 		postgresql_session_end(attempt->pg, attempt->before);

@@ -4,6 +4,7 @@
  * the fewer commits it takes; then each parcel goes back to its worker with the answers. Parcels
  * keep their order both ways. */
 #include <semaphore.h>
+#include <sys/prctl.h>
 
 #include "base/arena.h"
 #include "base/mem.h"
@@ -283,6 +284,13 @@ static const struct driver sqlite_driver = {
 	.change_log = &sqlite_change_log,
 };
 
+static void sqlite_started(struct worker *thread, void *state)
+{
+	(void)thread;
+	(void)state;
+	prctl(PR_SET_NAME, "sqlite");
+}
+
 struct store *sqlite_open(const char *path, const char *schema_dir, bool migrate,
     const struct store_limits *limits, struct arena *arena, const char **error_out)
 {
@@ -308,6 +316,6 @@ struct store *sqlite_open(const char *path, const char *schema_dir, bool migrate
 	sqlite->rollback = sqlite_prepare(db, "ROLLBACK");
 	STAILQ_INIT(&sqlite->arrived);
 	sqlite->thread = worker_new(0);
-	worker_start(sqlite->thread, NULL, NULL, NULL);
+	worker_start(sqlite->thread, sqlite_started, NULL, NULL);
 	return &sqlite->base;
 }
