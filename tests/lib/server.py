@@ -156,7 +156,7 @@ class Server:
             self._wait_ready(ready)
         line = self.wait_log(r"\bready\b", timeout=START_TIMEOUT)
         if "s2s" in self.ports or "s2s-tls" in self.ports:
-            line += self.wait_log("federation is on")
+            line += " " + self.wait_log("federation is on")
         for kind in self.ports:
             found = re.search(rf"\b{kind}=(\d+)", line)
             if found:

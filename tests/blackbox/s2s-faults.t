@@ -1,0 +1,169 @@
+#!/usr/bin/python3
+"""Other servers that cannot be reached, do not answer, or are not who they should be: what comes back,
+when, and that nobody else notices."""
+import socket
+from contextlib import contextmanager
+
+from harness import *
+from lib.names import Names
+
+ONE, TWO, DEAD = "montague.example", "capulet.example", "dead.example"
+
+
+def condition(name):
+    return f"<error><{name} xmlns='{NS.stanzas}'/></error>"
+
+
+def write(client, identifier, to=f"x@{DEAD}", kind="chat"):
+    client.send(f"<message to='{to}' id='{identifier}' type='{kind}'><body>?</body></message>")
+
+
+def expect_error(client, identifier, name):
+    client.expect_next(f"<message type='error' id='{identifier}'>{condition(name)}</message>")
+
+
+@contextmanager
+def black_hole(federation):
+    """Somebody who takes connections for DEAD and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        federation.route(DEAD, listening.getsockname()[1])
+        federation.reload()
+        yield listening
+
+
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+@test("RFC 6120 10.4.3: nobody listens: an error at once, and no further attempt while the domain rests")
+def _():
+    with Federation(ONE, settings="retry_max = 300") as federation:
+        federation.route(DEAD, unused_port())
+        federation.reload()
+        one = federation.servers[ONE]
+        r = federation.account("romeo", ONE).login(presence=True)
+        for number in range(3):
+            write(r, number)
+            expect_error(r, number, "remote-server-timeout")
+        write(r, "e", kind="error")
+        r.expect_nothing("<message/>")
+        if one.log().count("link failed") != 1 or "Connection refused" not in one.log():
+            raise Failure("it was tried more than once:\n" + one.log_tail())
+
+
+@test("RFC 6120 3.3: the rest of a domain that fails again and again grows, and it is tried again after it")
+def _():
+    with Federation(ONE) as federation:
+        one = federation.servers[ONE]
+        federation.route(DEAD, unused_port())
+        federation.reload()
+        r = federation.account("romeo", ONE).login(presence=True)
+        for failures in (1, 2):
+            def tried():
+                write(r, "m")
+                r.expect(f"<message type='error' id='m'/>")
+                return one.log().count("link failed") >= failures
+            wait_until(tried, "another attempt")
+
+
+@test("a black hole: an error in time, and nobody else waits for it")
+def _():
+    with Federation(ONE, TWO, settings="link_timeout = 3") as federation, black_hole(federation):
+        r = federation.account("romeo", ONE).login(presence=True)
+        j = federation.account("juliet", TWO).login(presence=True)
+        for number in range(50):
+            write(r, number)
+            r.send_iq("get", f"<ping xmlns='{NS.ping}'/>", to=DEAD, id=f"i{number}")
+        write(r, "alive", to=j.jid)
+        j.expect("<message id='alive'/>")
+        r.get(f"<ping xmlns='{NS.ping}'/>", to=ONE)
+        for number in range(50):
+            r.expect_next(f"<message type='error' id='{number}'>{condition('remote-server-timeout')}</message>")
+            r.expect_next(f"<iq type='error' id='i{number}'>{condition('remote-server-timeout')}</iq>")
+
+
+@test("what waits for a link is bounded in number and bytes; the rest comes back at once, in order")
+def _():
+    with Federation(ONE, settings="link_timeout = 3 queue_stanzas = 3") as federation, black_hole(federation):
+        r = federation.account("romeo", ONE).login(presence=True)
+        for number in range(5):
+            write(r, number)
+        for number, name in ((3, "resource-constraint"), (4, "resource-constraint"),
+                             (0, "remote-server-timeout"), (1, "remote-server-timeout"),
+                             (2, "remote-server-timeout")):
+            expect_error(r, number, name)
+
+
+@test("RFC 6120 13.7.2: a server whose certificate does not prove its domain gets nothing")
+def _():
+    with Federation(ONE, TWO) as federation:
+        one, two = federation.servers[ONE], federation.servers[TWO]
+        r = federation.account("romeo", ONE).login(presence=True)
+        j = federation.account("juliet", TWO).login(presence=True)
+        for number, (names, options, why) in enumerate((
+                ([f"DNS:{TWO}"], {"days": -1}, "expired"),
+                (["DNS:other.example"], {}, "names other domains"),
+                ([f"DNS:{TWO}"], {"signed": False}, "self"))):
+            federation.certify(two, TWO, names, **options)
+            two.reload("reloaded")
+            one.restart()
+            r = r.account.login(presence=True)
+            write(r, number, to=j.jid)
+            expect_error(r, number, "remote-server-not-found")
+            one.wait_log(f"link failed.*to={TWO}.*{why}")
+        j.expect_nothing("<message/>")
+
+
+@test("RFC 6120 10.4.2: DNS knows no such domain, or no server there")
+def _():
+    with Names() as names, Federation() as federation:
+        server = federation.start(ONE)
+        server.settings += f'\ndns {{ forward = {{ "127.0.0.1@{names.port}" }} trust_anchor_file = "" }}'
+        server.reload("reloaded")
+        r = federation.account("romeo", ONE).login(presence=True)
+        write(r, "m", to="x@nowhere.example")
+        expect_error(r, "m", "remote-server-not-found")
+        server.wait_log("link failed.*to=nowhere.example")
+
+
+@test("a server that was killed and comes again is found again; its users are written to")
+def _():
+    with Federation(ONE, TWO, settings="retry_max = 1") as federation:
+        one, two = federation.servers[ONE], federation.servers[TWO]
+        r = federation.account("romeo", ONE).login(presence=True)
+        juliet = federation.account("juliet", TWO)
+        j = juliet.login(presence=True)
+        write(r, "before", to=j.jid)
+        j.expect("<message id='before'/>")
+        two.kill()
+        one.wait_log(f"link ended.*to={TWO}")
+        write(r, "lost", to=j.jid)
+        expect_error(r, "lost", "remote-server-timeout")
+        two.start()
+        again = juliet.login(presence=True)
+
+        def arrives():
+            return r.iq("get", f"<ping xmlns='{NS.ping}'/>", to=TWO).get("type") == "result"
+        wait_until(arrives, "an answer of the new server")
+        write(r, "after", to=again.jid)
+        again.expect("<message id='after'/>")
+        two.wait_log("server proved")
+
+
+@test("XEP-0198: a message is acknowledged when it has left or come back, not before")
+def _():
+    with Federation(ONE, settings="link_timeout = 3") as federation, black_hole(federation):
+        r = federation.account("romeo", ONE).login(presence=True)
+        r.send("<enable xmlns='urn:xmpp:sm:3'/>")
+        r.expect("<enabled xmlns='urn:xmpp:sm:3'/>")
+        write(r, "m")
+        r.send("<r xmlns='urn:xmpp:sm:3'/>")
+        r.wait(lambda: r.acks, "an answer")
+        if r.acks != [0]:
+            raise Failure(f"acknowledged what has not left: {r.acks}")
+        expect_error(r, "m", "remote-server-timeout")
+        r.wait(lambda: r.acks[-1] == 1, "an acknowledgement without asking again")
+
+
+main(server=False)

@@ -1,0 +1,69 @@
+"""names.py - a DNS server for tests: SRV and A records of a few domains, in a thread of its own."""
+import socket
+import struct
+import threading
+
+A, SRV = 1, 33
+
+
+def _name(text):
+    return b"".join(bytes([len(label)]) + label.encode() for label in text.rstrip(".").split(".")) + b"\0"
+
+
+def _question(packet):
+    """Name, type, and the bytes of the question."""
+    labels, at = [], 12
+    while packet[at]:
+        labels.append(packet[at + 1:at + 1 + packet[at]].decode("ascii", "replace").lower())
+        at += 1 + packet[at]
+    kind = struct.unpack("!H", packet[at + 1:at + 3])[0]
+    return ".".join(labels), kind, packet[12:at + 5]
+
+
+class Names:
+    """Use as a context. `places[domain]` is the port where its server is, on 127.0.0.1."""
+
+    def __init__(self):
+        self.places = {}
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        # The thread wakes up, and sees that there is nothing in it.
+        self.socket.sendto(b"", ("127.0.0.1", self.port))
+        self.thread.join()
+        self.socket.close()
+
+    def _serve(self):
+        while True:
+            packet, peer = self.socket.recvfrom(4096)
+            if not packet:
+                return
+            if len(packet) > 12:
+                self.socket.sendto(self._answer(packet), peer)
+
+    def _records(self, name, kind):
+        """None: there is no such name."""
+        service, _, domain = name.partition("._tcp.")
+        if domain and domain in self.places:
+            if kind == SRV and service == "_xmpp-server":
+                return [struct.pack("!HHH", 0, 5, self.places[domain]) + _name("host." + domain)]
+            return []
+        if name.startswith("host.") and name[5:] in self.places:
+            return [socket.inet_aton("127.0.0.1")] if kind == A else []
+        return [] if name in self.places else None
+
+    def _answer(self, packet):
+        name, kind, question = _question(packet)
+        records = self._records(name, kind)
+        flags = 0x8180 if records is not None else 0x8183
+        header = packet[:2] + struct.pack("!HHHHH", flags, 1, len(records or ()), 0, 0)
+        body = b"".join(_name(name) + struct.pack("!HHIH", kind, 1, 60, len(data)) + data
+                        for data in records or ())
+        return header + question + body
