@@ -48,7 +48,7 @@ static const struct statement offline_select =
 	      " AND (expires_at IS NULL OR expires_at > $4) ORDER BY id LIMIT $5");
 static const struct statement offline_delete =
     STATEMENT("DELETE FROM offline_messages WHERE domain = $1 AND username = $2"
-	      " AND id IN (" BACKLOG_NUMBERS ") RETURNING bytes");
+	      " AND " BACKLOG_NUMBERED("id") " RETURNING bytes");
 static const struct statement offline_purge =
     STATEMENT("DELETE FROM offline_messages WHERE domain = $1 AND username = $2"
 	      " AND expires_at <= $3 RETURNING bytes");

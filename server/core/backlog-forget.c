@@ -48,6 +48,16 @@ bool backlog_has_forgotten(const struct backlog *backlog, int64_t number)
 
 /* ---- statements ---- */
 
+/* In ascending order, as BACKLOG_NUMBERED wants them. */
+static void deletion_add(struct deletion *deletion, int64_t id)
+{
+	size_t at = deletion->count++;
+
+	for (; at > 0 && deletion->ids[at - 1] > id; at--)
+		deletion->ids[at] = deletion->ids[at - 1];
+	deletion->ids[at] = id;
+}
+
 /* Takes as many as one statement does. */
 static struct deletion *deletion_new(struct backlog *backlog)
 {
@@ -55,7 +65,7 @@ static struct deletion *deletion_new(struct backlog *backlog)
 
 	deletion->since_us = time_now_us();
 	while (deletion->count < BACKLOG_FORGETS && backlog->delivered_count > 0)
-		deletion->ids[deletion->count++] = backlog->delivered[--backlog->delivered_count];
+		deletion_add(deletion, backlog->delivered[--backlog->delivered_count]);
 	return deletion;
 }
 

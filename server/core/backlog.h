@@ -27,9 +27,13 @@ struct account;
 struct jid;
 struct module;
 
-/* How many numbers `forget` takes, and its list of them. */
+/* How many numbers `forget` takes, ascending, and its condition that a column is one of them. The
+ * first and the last are named, too: a PostgreSQL that has no statistics yet looks for the list in
+ * all rows of the account, but for bounds in the index. */
 #define BACKLOG_FORGETS 14
-#define BACKLOG_NUMBERS "$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16"
+#define BACKLOG_NUMBERED(column) \
+	column " BETWEEN $3 AND $16 AND " column " IN ($3, $4, $5, $6, $7, $8, $9, $10, $11, $12," \
+	       " $13, $14, $15, $16)"
 
 /* How the rows of an account are read and deleted. */
 struct backlog_source {
@@ -39,8 +43,8 @@ struct backlog_source {
 	 * one if it is old by then. */
 	void (*read)(
 	    struct account_key key, int64_t after, size_t rows, store_done *on_done, void *state);
-	/* DELETE ... WHERE domain = $1 AND username = $2 AND id IN (" BACKLOG_NUMBERS "), which may
-	 * hold the same number more than once; and return rows for `forgotten`. */
+	/* DELETE ... WHERE domain = $1 AND username = $2 AND " BACKLOG_NUMBERED("id"), where the
+	 * same number may come more than once; and return rows for `forgotten`. */
 	const struct statement *forget;
 	/* These were deleted; for the module's accounts. NULL: it does not care. */
 	void (*forgotten)(struct account *account, const struct store_result *rows);
