@@ -23,6 +23,7 @@ struct ctl {
 	bool json;
 	bool applies, replaces;   /* of an import */
 	size_t max_account_bytes; /* 0: the default */
+	const char *domain;       /* of an Openfire; NULL: as its database says */
 	char special[8];          /* the letters of options that only some commands take */
 };
 
@@ -75,5 +76,6 @@ int ctl_stop(struct ctl *ctl, char **arguments);
 int ctl_check(struct ctl *ctl, char **arguments);
 int ctl_export(struct ctl *ctl, char **arguments);
 int ctl_import(struct ctl *ctl, char **arguments);
+int ctl_import_openfire(struct ctl *ctl, char **arguments);
 
 #endif

@@ -43,6 +43,8 @@ static const struct command_row {
 	{ "stop", NULL, "", 0, 0, ctl_stop, "end the server in good order" },
 	{ "export", NULL, "FILE [DOMAIN]", 1, 2, ctl_export,
 	    "write accounts to a file (XEP-0227)" },
+	{ "import", "openfire", "URI", 1, 1, ctl_import_openfire,
+	    "read them from an Openfire's PostgreSQL", "armd" },
 	{ "import", NULL, "FILE ...", 1, INT_MAX, ctl_import, "read accounts from files (XEP-0227)",
 	    "arm" },
 	{ "check", NULL, "", 0, 0, ctl_check, "check all that a server needs, running or not" },
@@ -53,7 +55,8 @@ static const struct option options[] = { { "config", required_argument, NULL, 'c
 	{ "json", no_argument, NULL, 'J' }, { "version", no_argument, NULL, 'V' },
 	{ "help", no_argument, NULL, 'h' }, { "apply", no_argument, NULL, 'a' },
 	{ "replace", no_argument, NULL, 'r' },
-	{ "max-account-bytes", required_argument, NULL, 'm' }, { 0 } };
+	{ "max-account-bytes", required_argument, NULL, 'm' },
+	{ "domain", required_argument, NULL, 'd' }, { 0 } };
 
 static void usage_commands(FILE *out)
 {
@@ -82,6 +85,8 @@ static int usage(FILE *out, int status)
 	    "  --replace      the file has its way where the database has something else\n"
 	    "  --max-account-bytes NUMBER\n"
 	    "                 leave out accounts that need more memory (67108864)\n"
+	    "  --domain DOMAIN\n"
+	    "                 that of an Openfire whose database does not say\n"
 	    "\n"
 	    "Passwords are read from standard input, one line, or asked for. Commands of \"user\"\n"
 	    "work without a running server, too.\n",
@@ -204,6 +209,8 @@ static bool special_take(struct ctl *ctl, char letter, const char *value)
 		ctl->special[strlen(ctl->special)] = letter;
 	ctl->applies |= letter == 'a';
 	ctl->replaces |= letter == 'r';
+	if (letter == 'd')
+		ctl->domain = value;
 	if (letter != 'm')
 		return true;
 	if (number_parse(value, 1 << 16, INT64_C(1) << 31, &number)) {
@@ -235,6 +242,7 @@ int main(int argc, char **argv)
 		case 'a':
 		case 'r':
 		case 'm':
+		case 'd':
 			if (!special_take(&ctl, (char)option, optarg))
 				return CTL_USAGE;
 			break;

@@ -184,7 +184,7 @@ static bool files_read(struct import *import, char **arguments)
 
 /* ---- the commands ---- */
 
-static bool import_start(struct import *import)
+bool import_start(struct import *import)
 {
 	const char *error = NULL;
 
@@ -201,7 +201,7 @@ static bool import_start(struct import *import)
 	return true;
 }
 
-static int import_end(struct import *import, bool good)
+int import_end(struct import *import, bool good)
 {
 	struct import_account *account;
 
@@ -223,7 +223,7 @@ static int import_end(struct import *import, bool good)
 	return good && import->totals.failed == 0 ? CTL_GOOD : CTL_FAILED;
 }
 
-static struct import import_of(struct ctl *ctl)
+struct import import_of(struct ctl *ctl)
 {
 	return (struct import){ .ctl = ctl,
 		.applies = ctl->applies,

@@ -89,6 +89,11 @@ struct import {
 
 /* ---- import.c ---- */
 
+struct import import_of(struct ctl *ctl);
+/* Opens the database; false after having said why not. */
+bool import_start(struct import *import);
+/* Ends what was started, `good` or not, and reports; returns the exit status. */
+int import_end(struct import *import, bool good);
 /* One line about something that is not taken, and why; `where` is an address, or a place in a file.
  */
 void import_skip(struct import *import, const char *where, const char *format, ...)
@@ -171,6 +176,5 @@ void import_note(struct import *import, struct import_account *account);
 /* ---- the readers: false after having said why not ---- */
 
 bool import_xep_0227(struct import *import, const char *path);
-bool import_openfire(struct import *import, const char *uri, const char *domain);
 
 #endif
