@@ -20,6 +20,7 @@
 #include "core/config.h"
 #include "core/home.h"
 #include "core/module.h"
+#include "core/password-reset.h"
 #include "core/session.h"
 #include "core/subscription-removal.h"
 #include "core/subscription-state.h"
@@ -215,7 +216,10 @@ static void password_was_reset(const struct jid *jid)
 {
 	struct account *account = account_peek(jid);
 
-	if (account != NULL && home_config()->reset_ends_sessions)
+	if (!home_config()->reset_ends_sessions)
+		return;
+	password_reset_note(jid);
+	if (account != NULL)
 		sessions_end(account, SESSION_NOT_AUTHORIZED);
 }
 

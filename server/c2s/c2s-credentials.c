@@ -79,6 +79,7 @@ void c2s_credentials(void *state, const char *domain, const char *username)
 
 	c2s->references++;
 	c2s->is_banned = bans_have_account(domain, username);
+	c2s->asked_us = worker_clock_us();
 	c2s->inquiry = inquiry;
 	inquiry->c2s = c2s;
 	inquiry->domain = mem_strdup(domain);

@@ -4,6 +4,7 @@
 #include "core/account.h"
 #include "core/bans.h"
 #include "core/home.h"
+#include "core/password-reset.h"
 #include "core/router.h"
 #include "core/session.h"
 #include "net/transport.h"
@@ -98,22 +99,31 @@ static enum rc c2s_open_session(struct c2s *c2s, struct account *account)
 	    stream_log(c2s->stream), &c2s->session);
 }
 
+static void c2s_session_bind(struct c2s *c2s, struct account *account)
+{
+	enum rc rc;
+
+	/* Maybe it has shown that it knows the old one. */
+	if (password_reset_since(c2s->jid, c2s->asked_us)) {
+		stream_fail(c2s->stream, STREAM_RESET, "the password was reset");
+		return;
+	}
+	rc = c2s_open_session(c2s, account);
+	if (rc != RC_OK) {
+		stream_bind_failed(c2s->stream, rc);
+		return;
+	}
+	stream_bound(c2s->stream, c2s->session->jid);
+	log_info(stream_log(c2s->stream), "resource bound", KV("jid", jid_text(c2s->session->jid)),
+	    KV("tls", transport_tls_version(stream_transport(c2s->stream))));
+}
+
 static void c2s_account_loaded(struct account_waiter *waiter, struct account *account)
 {
 	struct c2s *c2s = CONTAINER_OF(waiter, struct c2s, waiter);
-	enum rc rc;
 
-	if (c2s->stream != NULL && !stream_is_over(c2s->stream)) {
-		rc = c2s_open_session(c2s, account);
-		if (rc == RC_OK) {
-			stream_bound(c2s->stream, c2s->session->jid);
-			log_info(stream_log(c2s->stream), "resource bound",
-			    KV("jid", jid_text(c2s->session->jid)),
-			    KV("tls", transport_tls_version(stream_transport(c2s->stream))));
-		} else {
-			stream_bind_failed(c2s->stream, rc);
-		}
-	}
+	if (c2s->stream != NULL && !stream_is_over(c2s->stream))
+		c2s_session_bind(c2s, account);
 	c2s_unref(c2s);
 }
 

@@ -27,7 +27,8 @@ struct c2s {
 	struct account_waiter waiter;
 	struct inquiry *inquiry; /* for credentials, while the database is asked */
 	char *resource;          /* wanted, while the account loads */
-	bool is_banned;          /* the account whose credentials are asked for */
+	bool is_banned;          /* the account whose credentials are asked for, */
+	int64_t asked_us;        /* at this time */
 	unsigned at_work;        /* weight of iqs and presences that are not dealt with */
 	bool is_held;            /* they are too many: nothing more is read */
 	unsigned references;     /* the stream, receipts, answers on their way */

@@ -8,6 +8,7 @@
 #include "core/account.h"
 #include "core/config.h"
 #include "core/delivery.h"
+#include "core/password-reset.h"
 #include "core/presence.h"
 #include "core/router.h"
 #include "core/session.h"
@@ -81,6 +82,7 @@ void home_start(struct config *config)
 	router_start();
 	presence_start();
 	deliveries_start();
+	password_resets_start();
 }
 
 /* Sessions of a domain that is not served any more (RFC 6120 section 4.9.3.5). */
@@ -106,6 +108,7 @@ void home_reload(struct config *config)
 
 void home_stop(void)
 {
+	password_resets_stop();
 	deliveries_stop();
 	router_stop();
 	accounts_stop();

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """SQL as the admin interface: accounts."""
+import base64
 import time
 
 from harness import *
@@ -64,6 +65,24 @@ def _(server, romeo):
     r.get(f"<ping xmlns='{NS.ping}'/>")
     server.settings = ""
     server.reload(wait_for="reloaded")
+
+
+@test("whoever was about to log in with the old password when it was reset is sent away")
+def _(server, romeo):
+    r, other = romeo.login("orchard"), server.connect()
+    scram = Scram("SCRAM-SHA-1", romeo.username, romeo.password)
+    other.auth("SCRAM-SHA-1", scram.first())
+    challenge = other.outcome()
+    server.sql(f"UPDATE users SET password = 'changed' WHERE {romeo.row}")
+    r.expect_stream_error("not-authorized")
+    other.respond(scram.final(base64.b64decode(challenge.text)))
+    scram.verify(base64.b64decode(other.outcome().text))
+    other.open()
+    other.send(f"<iq type='set' id='b'><bind xmlns='{NS.bind}'/></iq>")
+    other.expect_stream_error("reset")
+    settled(server, romeo)
+    romeo.password = "changed"
+    romeo.login("orchard").end()
 
 
 @test("a password that no client can send is refused")
