@@ -1,7 +1,5 @@
 #!/usr/bin/python3
 """SQL as the admin interface: contact lists, blocks."""
-import time
-
 from harness import *
 from lib.database import FLAVOUR
 
@@ -61,7 +59,7 @@ def _(server, romeo, juliet):
 
 def subscriptions(server, one, ones, other, others):
     for owner, contact, wanted in ((one, other, ones), (other, one, others)):
-        carry(lambda o=owner, c=contact, w=wanted: server.sql(
+        wait_until(lambda o=owner, c=contact, w=wanted: server.sql(
             f"SELECT subscription FROM roster_items WHERE {of(o, c)}") == [(w,)], f"{owner}'s row")
 
 
@@ -123,8 +121,8 @@ def _(server, romeo, juliet):
                f"WHERE {of(romeo, juliet)}")
     r.expect_push(juliet.jid, subscription="none")
     j.expect(f"<presence type='unsubscribe' from='{romeo.jid}'/>")
-    carry(lambda: server.sql(f"SELECT 1 FROM subscription_requests WHERE {of(juliet, romeo)}") == [],
-          "no request")
+    wait_until(lambda: server.sql(f"SELECT 1 FROM subscription_requests WHERE {of(juliet, romeo)}") == [],
+               "no request")
 
 
 @two_users("a blocked contact that somebody is to see is not asked")
@@ -235,11 +233,11 @@ def _(server, romeo, juliet):
     r, j = online(romeo, "orchard"), online(juliet, "balcony")
     server.sql("INSERT INTO blocked_jids (domain, username, jid) VALUES "
                f"('{romeo.domain}', '{romeo.username}', '{juliet.jid}')")
-    carry(lambda: blocked(r) == [juliet.jid], "the block")
+    wait_until(lambda: blocked(r) == [juliet.jid], "the block")
     j.send(f"<message type='chat' id='m1' to='{romeo.jid}'><body>1</body></message>")
     expect_error(j.expect("<message type='error' id='m1'/>"), "service-unavailable")
     server.sql(f"DELETE FROM blocked_jids WHERE jid = '{juliet.jid}'")
-    carry(lambda: blocked(r) == [], "no block")
+    wait_until(lambda: blocked(r) == [], "no block")
     j.send(f"<message type='chat' id='m2' to='{romeo.jid}'><body>2</body></message>")
     r.expect("<message id='m2'/>")
 
@@ -272,13 +270,6 @@ def blocked(client):
     return [one.get("jid") for one in client.get("<blocklist xmlns='urn:xmpp:blocking'/>")[0]]
 
 
-def carry(found, what):
-    deadline = time.monotonic() + 10 * FACTOR
-    while not found():
-        if time.monotonic() > deadline:
-            raise Failure(f"not in time: {what}")
-
-
 @test("the log says who has changed what, without what is secret")
 def _(server, romeo):
     server.sql(f"UPDATE users SET disabled = false, password = 'geheim' WHERE username = '{romeo.username}'")
@@ -299,8 +290,8 @@ def _():
         server.sql(f"UPDATE changes SET changed_at = changed_at - {year} WHERE username = '{account.username}'")
         server.account("juliet")
         server.start()
-        carry(lambda: server.sql("SELECT count(*) FROM changes WHERE username LIKE 'romeo%'") == [("0",)],
-              "old rows are gone")
+        wait_until(lambda: server.sql("SELECT count(*) FROM changes WHERE username LIKE 'romeo%'") == [("0",)],
+                   "old rows are gone")
         if server.sql("SELECT count(*) FROM changes WHERE username LIKE 'juliet%'") == [("0",)]:
             raise Failure("new rows are gone, too")
         server.stop()
