@@ -306,11 +306,19 @@ static enum verdict domain_info_get(struct task *task)
 	return task_reply(task, query);
 }
 
+/* The items of a domain are the components below it. */
 static enum verdict domain_items_get(struct task *task)
 {
+	struct arena *arena = task_arena(task);
+	struct element *query = element_new_lent(arena, NS_ITEMS, "query");
+	const char *const *component;
+
 	if (disco_node(task) != NULL)
 		return task_fail(task, RC_ITEM_NOT_FOUND);
-	return task_reply(task, element_new_lent(task_arena(task), NS_ITEMS, "query"));
+	component = server_components(arena, jid_domain(arena, stanza_to(task_stanza(task))));
+	for (; *component != NULL; component++)
+		element_set(arena, element_add_new(arena, query, NULL, "item"), "jid", *component);
+	return task_reply(task, query);
 }
 
 static bool may_see(struct task *task)

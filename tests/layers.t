@@ -15,7 +15,7 @@ FLOORS = {
     "xml": 2, "loop": 2,
     "xmpp": 3, "net": 3, "store": 3,
     "core": 4, "stream": 4,
-    "c2s": 5, "s2s": 5, "admin": 5, "http": 5, "cluster": 5,
+    "c2s": 5, "s2s": 5, "component": 5, "admin": 5, "http": 5, "cluster": 5,
     "process": 6,
 }
 

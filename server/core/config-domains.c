@@ -80,7 +80,7 @@ static struct config_domain domain_of_row(
 }
 
 /* Why the name cannot be one that is served; NULL: it can. */
-static const char *name_wrong(const char *name, struct arena *arena)
+static const char *name_wrong(const struct config *config, const char *name, struct arena *arena)
 {
 	const char *prepared = jid_prepare_domain(arena, name);
 
@@ -89,6 +89,8 @@ static const char *name_wrong(const char *name, struct arena *arena)
 	if (!text_equal(prepared, name))
 		return arena_printf(
 		    arena, "clients know this domain by another name; write %s", prepared);
+	if (config_component(config, name) != NULL)
+		return "a component of godwit.conf has this name; give one of them another";
 	return NULL;
 }
 
@@ -117,7 +119,7 @@ void config_domains_add(
 	config->domains = domains;
 	for (size_t i = 0; i < more; i++) {
 		struct config_domain_row *row = &config->rows[config->row_count];
-		const char *wrong = name_wrong(tables->domains[i].name, arena);
+		const char *wrong = name_wrong(config, tables->domains[i].name, arena);
 
 		if (row_of_served(config, tables->domains[i].name) != NULL)
 			continue;

@@ -51,6 +51,12 @@ void config_settings_apply(const struct config_file *file, struct config *config
 void config_settings_finish(const struct config_file *file, struct config *config,
     const struct config_tables *tables, const char *const *troubles, struct arena *arena);
 
+/* config-component.c: keys of its sections, and what becomes of them; NULL, or what is wrong. Domains
+ * have been read. */
+extern const struct config_key config_component_keys[];
+const char *config_components_read(
+    const struct config_file *file, struct config *config, struct arena *arena);
+
 /* config-s2s.c: keys of sections s2s and route, and what becomes of them; NULL, or what is wrong. */
 extern const struct config_key config_s2s_keys[], config_route_keys[];
 const char *config_s2s_read(

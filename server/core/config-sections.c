@@ -69,11 +69,14 @@ static const struct config_key log_keys[] = { CONFIG_WORD(struct log_section, le
 	CONFIG_END };
 
 /* The port is that of c2s; c2s-tls has C2S_TLS_PORT if it says none. */
-static const struct config_key listen_keys[] = { CONFIG_TEXT(struct listen_section, address, "",
-						     "Address; empty: all, IPv4 and IPv6."),
+static const struct config_key listen_keys[] = {
+	CONFIG_TEXT(struct listen_section, address, "",
+	    "Address; empty: all, IPv4 and IPv6; component: 127.0.0.1 if none is given."),
 	CONFIG_NUMBER(struct listen_section, port, C2S_PORT, 0, 65535,
-	    "Port; c2s-tls: 5223, s2s: 5269, s2s-tls: 5270 if none is given; 0: any free one."),
-	CONFIG_END };
+	    "Port; c2s-tls: 5223, s2s: 5269, s2s-tls: 5270, component: 5347 if none is given; 0: "
+	    "any free one."),
+	CONFIG_END
+};
 
 static const struct config_key domain_keys[] = { CONFIG_TEXT(struct domain_section, certificate, "",
 						     "PEM file: leaf, then intermediates."),
@@ -158,6 +161,7 @@ static const struct config_kind own_kinds[] = {
 	{ "listen", listen_keys, NAMED_AGAIN },
 	{ "limits", limits_keys, ONCE },
 	{ "dns", dns_keys, ONCE },
+	{ "component", config_component_keys, NAMED },
 	{ "s2s", config_s2s_keys, ONCE },
 	{ "route", config_route_keys, NAMED },
 };
@@ -306,7 +310,9 @@ static const char *listen_read(
 		listen->kind = LISTEN_C2S;
 		return NULL;
 	}
-	if (config_s2s_listen(title, config_part_sets(part, "port"), listen))
+	if (config_s2s_listen(title, config_part_sets(part, "port"), listen) ||
+	    config_component_listen(
+		title, config_part_sets(part, "address"), config_part_sets(part, "port"), listen))
 		return NULL;
 	listen->kind = LISTEN_C2S_TLS;
 	if (!config_part_sets(part, "port"))
@@ -314,17 +320,25 @@ static const char *listen_read(
 	return text_equal(title, "c2s-tls") ? NULL
 	                                    : config_part_wrong(part, arena,
 						  "\"listen %s\": listen c2s or s2s (STARTTLS), "
-	                                          "c2s-tls or s2s-tls (direct TLS)",
+						  "c2s-tls or s2s-tls (direct TLS), or component",
 						  title);
 }
 
+static bool is_for_clients(const struct config_listen *listen)
+{
+	return listen->kind == LISTEN_C2S || listen->kind == LISTEN_C2S_TLS;
+}
+
+/* Clients can connect even if only others are spoken of. */
 static const char *listens_read(
     const struct config_file *file, struct config *config, struct arena *arena)
 {
 	static const struct config_listen both[] = { { LISTEN_C2S, NULL, C2S_PORT },
 		{ LISTEN_C2S_TLS, NULL, C2S_TLS_PORT } };
 	size_t count = parts_count(file, "listen", arena);
-	struct config_listen *listens = arena_alloc_zero(arena, (count + 1) * sizeof *listens);
+	struct config_listen *listens =
+	    arena_alloc_zero(arena, (count + COUNT_OF(both)) * sizeof *listens);
+	bool has_clients = false;
 
 	for (size_t i = 0; i < count; i++) {
 		const char *wrong =
@@ -332,9 +346,14 @@ static const char *listens_read(
 
 		if (wrong != NULL)
 			return wrong;
+		has_clients = has_clients || is_for_clients(&listens[i]);
 	}
-	config->listens = count == 0 ? both : listens;
-	config->listen_count = count == 0 ? COUNT_OF(both) : count;
+	if (!has_clients) {
+		memcpy(listens + count, both, sizeof both);
+		count += COUNT_OF(both);
+	}
+	config->listens = listens;
+	config->listen_count = count;
 	return NULL;
 }
 
@@ -456,6 +475,7 @@ const char *config_read(const struct config_file *file, struct config *config,
 	config_top_read(file, config, arena);
 	log_read(file, config, arena);
 	if ((wrong = domains_read(file, config, arena)) != NULL ||
+	    (wrong = config_components_read(file, config, arena)) != NULL ||
 	    (wrong = listens_read(file, config, arena)) != NULL ||
 	    (wrong = limits_read(file, config, arena)) != NULL ||
 	    (wrong = dns_read(file, config, arena)) != NULL ||

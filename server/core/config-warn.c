@@ -84,12 +84,30 @@ static void domain_warn(
 	key_warn(domain, arena, warn, state);
 }
 
+static bool listens_to_components(const struct config *config)
+{
+	for (size_t i = 0; i < config->listen_count; i++)
+		if (config->listens[i].kind == LISTEN_COMPONENT)
+			return true;
+	return false;
+}
+
+static void components_warn(
+    const struct config *config, struct arena *arena, config_warning *warn, void *state)
+{
+	if (config->component_count > 0 && !listens_to_components(config))
+		warn(state,
+		    arena_printf(arena, "component %s cannot connect; add: listen component {}",
+			config->components[0].name));
+}
+
 void config_warn(const struct config *config, config_warning *warn, void *state)
 {
 	struct arena *arena = arena_new(0);
 
 	for (size_t i = 0; i < config->domain_count; i++)
 		domain_warn(&config->domains[i], arena, warn, state);
+	components_warn(config, arena, warn, state);
 	arena_free(&arena);
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/log.h"
+#include "core/config-component.h"
 #include "core/config-s2s.h"
 #include "net/resolver.h"
 #include "xml/parser.h"
@@ -19,7 +20,7 @@ struct module;
 struct tls_set;
 struct tls_trust;
 
-enum listen_kind { LISTEN_C2S, LISTEN_C2S_TLS, LISTEN_S2S, LISTEN_S2S_TLS };
+enum listen_kind { LISTEN_C2S, LISTEN_C2S_TLS, LISTEN_COMPONENT, LISTEN_S2S, LISTEN_S2S_TLS };
 
 struct config_listen {
 	enum listen_kind kind;
@@ -104,6 +105,8 @@ struct config {
 	struct limits limits;
 	struct resolver_config dns;
 	struct config_s2s s2s;
+	const struct config_component *components;
+	size_t component_count;
 	struct config_setting *settings;
 	size_t setting_count;
 	struct config_domain_row

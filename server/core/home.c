@@ -156,6 +156,11 @@ bool server_serves(const char *domain)
 	return config_domain(current, domain) != NULL;
 }
 
+const char *const *server_components(struct arena *arena, const char *domain)
+{
+	return config_components_below(current, domain, arena);
+}
+
 const void *module_config(const struct module *module)
 {
 	return current->module_sections[module->index];

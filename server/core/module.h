@@ -203,6 +203,9 @@ int64_t server_started_us(void);
 const char *server_version(void);
 /* Whether we serve this (prepared) domain now. */
 bool server_serves(const char *domain);
+/* The domains of external components (XEP-0114) below that one, "gateway.example.org" below
+ * "example.org": a list in the arena, ended by NULL. */
+const char *const *server_components(struct arena *arena, const char *domain);
 
 /* ---- the module itself ---- */
 

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "component/component.h"
 #include "core/config.h"
 #include "core/home.h"
 #include "core/hooks.h"
@@ -128,6 +129,9 @@ static void say_ready(void)
 	if (server.started->s2s.enabled)
 		log_info(NULL, "federation is on", KV("s2s", port_of(LISTEN_S2S)),
 		    KV("s2s-tls", port_of(LISTEN_S2S_TLS)));
+	if (port_of(LISTEN_COMPONENT) != 0)
+		log_info(
+		    NULL, "components may connect", KV("component", port_of(LISTEN_COMPONENT)));
 	notify_ready();
 }
 
@@ -174,6 +178,7 @@ bool server_start(void)
 	if (!loader_start())
 		return start_failed("a module refused to start; its reason stands above");
 	commands_start(&command_host_of_server);
+	component_init();
 	s2s_init();
 	workers_start();
 	if (!server_read_tables(&error)) {

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "c2s/c2s.h"
+#include "component/component.h"
 #include "core/bans.h"
 #include "core/config.h"
 #include "core/home.h"
@@ -45,11 +46,14 @@ static void order_start(struct order *order)
 	c2s_start();
 	c2s_configure();
 	s2s_configure();
+	component_configure();
 }
 
 /* Whom a listener hands connections to. */
 static listener_accepted *accepted_for(enum listen_kind kind)
 {
+	if (kind == LISTEN_COMPONENT)
+		return component_accept;
 	return kind == LISTEN_S2S || kind == LISTEN_S2S_TLS ? s2s_accept : c2s_accept;
 }
 
@@ -72,7 +76,8 @@ static void order_listen(struct order *order)
 	    !control_start(config->control, server.arena, &server.control_error))
 		return;
 	for (size_t i = 0; i < server.listening; i++)
-		listener_start(server.listeners[i], server.workers, homes_count(),
+		listener_start(server.listeners[i], server.workers,
+		    config->listens[i].kind == LISTEN_COMPONENT ? 1 : homes_count(),
 		    accepted_for(config->listens[i].kind),
 		    is_direct_tls(config->listens[i].kind) ? &server : NULL);
 }
@@ -110,6 +115,7 @@ static void worker_ended(struct worker *worker, void *state)
 	}
 	session_rows_stop();
 	store_detach(server.store);
+	component_stop();
 	s2s_stop();
 	transport_abandon_all();
 	home_stop();
@@ -194,6 +200,7 @@ static void order_configure(struct order *order)
 	home_reload(order->config);
 	c2s_configure();
 	s2s_configure();
+	component_configure();
 }
 
 static void order_in_force(struct order *order)
@@ -211,8 +218,8 @@ void workers_configure(struct config *config)
 
 static void order_count(struct order *order)
 {
-	order->count =
-	    c2s_count() + s2s_busy() + home_busy() + store_waiting() + resolver_waiting();
+	order->count = c2s_count() + s2s_busy() + component_busy() + home_busy() + store_waiting() +
+	               resolver_waiting();
 	if (worker_index(worker_current()) == 0)
 		order->count += outbox_busy();
 }
@@ -241,6 +248,7 @@ static void order_shut_down(struct order *order)
 	(void)order;
 	c2s_shutdown();
 	s2s_close();
+	component_close();
 }
 
 /* When our users have gone, and other servers have been told so. */
@@ -248,6 +256,7 @@ static void order_hang_up(struct order *order)
 {
 	(void)order;
 	s2s_shutdown();
+	component_shutdown();
 }
 
 static void order_give_up(struct order *order)

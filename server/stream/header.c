@@ -15,13 +15,24 @@
 #define XMPP_VERSION "1.0"
 #define DIGITS "0123456789"
 
+#define HEADER_DIALBACK " xmlns:db='" NS_DIALBACK "'"
 #define HEADER_BEGIN(ns) \
 	"<?xml version='1.0'?><stream:stream xmlns='" ns "' xmlns:stream='" NS_STREAM "'"
 
-/* Between servers it is remembered, for dialback. */
+/* What goes over a stream, and how our header begins. */
+static const struct {
+	const char *ns, *header;
+} contents[] = {
+	[STREAM_OF_CLIENT] = { NS_CLIENT, HEADER_BEGIN(NS_CLIENT) },
+	[STREAM_OF_SERVER] = { NS_SERVER, HEADER_BEGIN(NS_SERVER) HEADER_DIALBACK },
+	[STREAM_TO_SERVER] = { NS_SERVER, HEADER_BEGIN(NS_SERVER) HEADER_DIALBACK },
+	[STREAM_OF_COMPONENT] = { NS_COMPONENT, HEADER_BEGIN(NS_COMPONENT) },
+};
+
+/* Of servers and components it is remembered, for dialback and handshake. */
 static const char *id_note(struct stream *stream, const char *id)
 {
-	if (!is_with_server(stream))
+	if (role_of(stream) == STREAM_OF_CLIENT)
 		return id;
 	mem_free(stream->login->header_id);
 	stream->login->header_id = id == NULL ? NULL : mem_strdup(id);
@@ -37,9 +48,7 @@ static void header_send(struct stream *stream, const char *to, const char *versi
 	unsigned char id[ID_BYTES];
 
 	crypto_random(id, sizeof(id));
-	text_puts(out, is_with_server(stream) ? HEADER_BEGIN(NS_SERVER) " xmlns:db='" NS_DIALBACK
-									"'"
-					      : HEADER_BEGIN(NS_CLIENT));
+	text_puts(out, contents[role_of(stream)].header);
 	xml_write_attribute(out, "version", version);
 	/* Section 4.9.1.3: empty where the peer named nothing that we serve. */
 	xml_write_attribute(out, "from", stream->domain == NULL ? "" : stream->domain);
@@ -142,7 +151,7 @@ static const struct refusal *header_check(
 	static const struct refusal namespace = { STREAM_INVALID_NAMESPACE, NULL };
 	static const struct refusal format = { STREAM_BAD_FORMAT, NULL };
 	static const struct refusal version = { STREAM_UNSUPPORTED_VERSION, NULL };
-	const char *content_ns = is_with_server(stream) ? NS_SERVER : NS_CLIENT;
+	const char *content_ns = contents[role_of(stream)].ns;
 	const struct refusal *domain = NULL;
 
 	if (role_of(stream) != STREAM_TO_SERVER)
@@ -154,7 +163,7 @@ static const struct refusal *header_check(
 		return &format;
 	if (strcmp(xml_parser_content_ns(stream->parser), content_ns) != 0)
 		return &namespace;
-	if (!version_supported(element_attribute(header, "version")))
+	if (!is_of_component(stream) && !version_supported(element_attribute(header, "version")))
 		return &version;
 	return domain;
 }
@@ -181,10 +190,12 @@ void header_receive(struct stream *stream, const struct element *header)
 	lang_take(stream, element_attribute_ns(header, XML_NS, "lang"));
 	claim_note(stream, peer);
 	header_send(stream, peer, version_answer(arena, element_attribute(header, "version")));
-	if (refusal == NULL)
-		features_send(stream);
-	else
+	if (refusal != NULL)
 		stream_fail(stream, refusal->error, refusal->text);
+	else if (is_of_component(stream))
+		handshake_await(stream);
+	else
+		features_send(stream);
 	arena_free(&arena);
 }
 

@@ -12,7 +12,7 @@
 #include "xmpp/ns.h"
 
 /* Section 4.7.4 of RFC 6120: the language of the stream is that of its stanzas. Takes the arena. */
-static void stanza_receive(struct stream *stream, struct arena *arena, struct element *element)
+void peering_stanza(struct stream *stream, struct arena *arena, struct element *element)
 {
 	if (stream->lang != NULL && element_attribute_ns(element, XML_NS, "lang") == NULL)
 		element_set_lang(arena, element, stream->lang);
@@ -33,7 +33,7 @@ static void dialback_receive(
 void peering_element(struct stream *stream, struct arena *arena, struct element *element)
 {
 	if (is_stanza(element)) {
-		stanza_receive(stream, arena, element);
+		peering_stanza(stream, arena, element);
 		return;
 	}
 	if (is_dialback(element))

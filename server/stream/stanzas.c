@@ -30,6 +30,10 @@ static void stanza_receive(struct stream *stream, struct arena *arena, struct el
 
 void stanzas_element(struct stream *stream, struct arena *arena, struct element *element)
 {
+	if (is_of_component(stream)) {
+		handshake_element(stream, arena, element);
+		return;
+	}
 	if (is_with_server(stream)) {
 		peering_element(stream, arena, element);
 		return;

@@ -1,6 +1,7 @@
 /* stream-private.h - the inside of a stream, shared by the files that make it up: stream.c (life,
  * bytes in, rounds), end.c (errors and ends), header.c, features.c, login.c, trial.c, bind.c,
- * stanzas.c, acks.c, rest.c; and between servers peering.c and initiate.c.
+ * stanzas.c, acks.c, rest.c; between servers peering.c and initiate.c; with
+ * components handshake.c.
  *
  * A stream goes through its stages in order, from STAGE_HEADER again after TLS and after SASL. Each
  * first-level child goes to the function of the stage. While an answer of the owner's is awaited
@@ -53,7 +54,7 @@ struct login {
 	char *username; /* SASL has told; prepared */
 	char *
 	    claim; /* bare `from` of the peer's header on TLS, or NULL; to a server: whom we call */
-	char *header_id;         /* with servers: of the called end's header */
+	char *header_id;         /* with servers and components: of the called end's header */
 	struct element *offered; /* to a server: its features, while EXTERNAL is tried */
 	struct arena *offered_arena;
 	uint8_t awaited; /* enum awaited */
@@ -115,7 +116,12 @@ static inline enum stream_role role_of(const struct stream *stream)
 
 static inline bool is_with_server(const struct stream *stream)
 {
-	return role_of(stream) != STREAM_OF_CLIENT;
+	return role_of(stream) == STREAM_OF_SERVER || role_of(stream) == STREAM_TO_SERVER;
+}
+
+static inline bool is_of_component(const struct stream *stream)
+{
+	return role_of(stream) == STREAM_OF_COMPONENT;
 }
 
 /* ---- stream.c */
@@ -205,6 +211,16 @@ void stanzas_acknowledged(struct stream *stream, uint32_t h);
 
 /* What a server sends besides stanzas, once there is TLS. Takes the arena. */
 void peering_element(struct stream *stream, struct arena *arena, struct element *element);
+
+/* A stanza that no session takes. Takes the arena. */
+void peering_stanza(struct stream *stream, struct arena *arena, struct element *element);
+
+/* ---- handshake.c */
+
+/* The header of a component was accepted. */
+void handshake_await(struct stream *stream);
+/* From a component. Takes the arena. */
+void handshake_element(struct stream *stream, struct arena *arena, struct element *element);
 
 /* ---- initiate.c */
 

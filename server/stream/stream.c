@@ -75,7 +75,10 @@ static void element_handle(struct stream *stream, struct arena *arena, struct el
 {
 	switch ((enum stage)stream->stage) {
 	case STAGE_LOGIN:
-		login_element(stream, arena, element);
+		if (is_of_component(stream))
+			handshake_element(stream, arena, element);
+		else
+			login_element(stream, arena, element);
 		return;
 	case STAGE_OFFERED:
 		initiate_element(stream, arena, element);
@@ -337,6 +340,7 @@ static struct stream *stream_make(struct transport *transport,
 		[STREAM_OF_CLIENT] = { "c2s", "c2s" },
 		[STREAM_OF_SERVER] = { "s2s-in", "s2s" },
 		[STREAM_TO_SERVER] = { "s2s-out", "s2s" },
+		[STREAM_OF_COMPONENT] = { "component", "component" },
 	};
 	char id[32];
 	size_t length = (size_t)snprintf(

@@ -1,9 +1,10 @@
 /* stream.h - an XML stream of RFC 6120 on a connection: header, features, STARTTLS, SASL, bind,
  * stanzas, stream management (XEP-0198), errors and end. A client may be at the other end, or a
  * server, which has called us or was called by us; stanzas go one way then (section 4.5), and
- * dialback (XEP-0220) both. Does not know who sits on it: it calls back through stream_events. A
- * stream belongs to one worker; after login its owner may move it to another. Only whole, bounded,
- * well-formed elements come out of it; only trees go into it. */
+ * dialback (XEP-0220) both; or a component (XEP-0114), where a handshake stands for most of this.
+ * Does not know who sits on it: it calls back through stream_events. A stream belongs to one
+ * worker; after login its owner may move it to another. Only whole, bounded, well-formed elements
+ * come out of it; only trees go into it. */
 #ifndef GODWIT_STREAM_STREAM_H
 #define GODWIT_STREAM_STREAM_H
 
@@ -59,7 +60,8 @@ const char *stream_error_name(enum stream_error error);
 enum stream_role {
 	STREAM_OF_CLIENT,
 	STREAM_OF_SERVER, /* which has called us, and sends us stanzas */
-	STREAM_TO_SERVER  /* which we have called */
+	STREAM_TO_SERVER, /* which we have called */
+	STREAM_OF_COMPONENT
 };
 
 /* What a stream may and must, from the configuration; lent for the stream's life or until
@@ -105,6 +107,11 @@ struct stream_events {
 	void (*opened)(void *state, const struct element *features, bool is_authenticated);
 	/* XEP-0220, with a server: lent for the call. */
 	void (*dialback)(void *state, const struct dialback *dialback);
+	/* Of a component (XEP-0114): does it know the secret of the domain that its header named?
+	 * `digest` is what it says that the SHA-1 of stream_header_id() and the secret is. True: it
+	 * is admitted. False: the owner ends the stream, now or later; until then nothing is read.
+	 */
+	bool (*handshake)(void *state, const char *digest);
 	/* Keys of an account for SASL are wanted; answer with stream_credentials(), now or later.
 	 */
 	void (*credentials)(void *state, const char *domain, const char *username);

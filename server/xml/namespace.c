@@ -60,6 +60,7 @@ static const struct entry entries[] = {
 	ENTRY("urn:xmpp:reactions:0"),
 	ENTRY("jabber:server:dialback"),
 	ENTRY("urn:xmpp:http:upload:0"),
+	ENTRY(NAMESPACE_COMPONENT),
 	ENTRY("urn:xmpp:chat-markers:0"),
 	ENTRY("urn:xmpp:avatar:metadata"),
 	ENTRY("urn:xmpp:jingle-message:0"),

@@ -7,6 +7,7 @@
 
 #define NAMESPACE_CLIENT "jabber:client"
 #define NAMESPACE_SERVER "jabber:server"
+#define NAMESPACE_COMPONENT "jabber:component:accept"
 #define NAMESPACE_STREAM "http://etherx.jabber.org/streams"
 
 /* The kept copy of a namespace, or NULL if it is none of the well-known ones. */

@@ -28,7 +28,7 @@ struct xml_parser {
 	size_t unit_at; /* where the child (or header) being read began, in those bytes */
 
 	char *content_ns;   /* NULL: none */
-	bool maps_server;   /* jabber:server is read as jabber:client */
+	const char *mapped; /* that of servers or components: read as jabber:client */
 	struct text raw;    /* the header as it came, until it is complete */
 	struct text replay; /* a start tag of the same name and declarations, for after a rest */
 	const char *usual;  /* in its place, if it is one that nearly everybody sends */

@@ -86,7 +86,8 @@ size_t xml_parser_pending(const struct xml_parser *parser);
 size_t xml_parser_line(const struct xml_parser *parser);
 /* The content namespace (RFC 6120 section 4.8.2): the default one that the stream header declared,
  * or
- * "". From `opened` on; lent. If it is jabber:server, the trees have jabber:client in its place. */
+ * "". From `opened` on; lent. If it is jabber:server or jabber:component:accept, the trees have
+ * jabber:client in its place. */
 const char *xml_parser_content_ns(const struct xml_parser *parser);
 /* The version of expat that is linked, for the log line at start. */
 const char *xml_parser_library(void);

@@ -98,7 +98,9 @@ static void header_opened(
 	header = reader_tag(parser, name, attributes);
 	if (header != NULL && event_end(parser) > parser->limits.max_bytes)
 		reader_refuse(parser, XML_LIMIT);
-	parser->maps_server = text_equal(parser->content_ns, NAMESPACE_SERVER);
+	if (text_equal(parser->content_ns, NAMESPACE_SERVER) ||
+	    text_equal(parser->content_ns, NAMESPACE_COMPONENT))
+		parser->mapped = namespace_known(parser->content_ns, strlen(parser->content_ns));
 	if (!is_deaf(parser))
 		parser->events->opened(parser->state, header);
 	arena_free(&parser->arena);

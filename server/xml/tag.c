@@ -54,7 +54,7 @@ static const char *ns_intern(struct xml_parser *parser, const struct name *name)
 	known = namespace_known(name->ns, name->ns_length);
 	if (known == NULL)
 		return arena_strndup(parser->arena, name->ns, name->ns_length);
-	if (parser->maps_server && strcmp(known, NAMESPACE_SERVER) == 0)
+	if (known == parser->mapped)
 		return NAMESPACE_CLIENT;
 	return known;
 }

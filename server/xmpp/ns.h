@@ -6,6 +6,7 @@
 #define NS_STREAM "http://etherx.jabber.org/streams"
 #define NS_CLIENT "jabber:client"
 #define NS_SERVER "jabber:server"
+#define NS_COMPONENT "jabber:component:accept"
 #define NS_DIALBACK "jabber:server:dialback"
 #define NS_DIALBACK_FEATURE "urn:xmpp:features:dialback"
 #define NS_TLS "urn:ietf:params:xml:ns:xmpp-tls"

@@ -14,7 +14,7 @@ from lib.server import BUILD
 from lib.tap import Skip
 from process import TIMEOUT, Process, bare
 
-__all__ = ["Puppet", "purple", "slixmpp", "strophe", "acquaint"]
+__all__ = ["Gateway", "Puppet", "purple", "slixmpp", "strophe", "acquaint"]
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -23,16 +23,18 @@ class Puppet(Process):
     """One running client of an account."""
 
     def __init__(self, account, kind, program):
-        super().__init__(account.server, f"{kind}-{account.username}")
         self.account = account
+        self.begin(account.server, f"{kind}-{account.username}", lambda: [
+            *program, f"{account.jid}/{kind}", account.password, str(account.server.ports["c2s"]),
+            account.server.certificate(account.domain)[0], self.home])
+
+    def begin(self, server, name, command):
+        super().__init__(server, name)
         self.events = []
         self.wire = []  # (direction, XML) in their order
         self.rest = b""
         self.ended = False
-        self.process = self.spawn([*program, f"{account.jid}/{kind}", account.password,
-                                   str(account.server.ports["c2s"]),
-                                   account.server.certificate(account.domain)[0], self.home],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = self.spawn(command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     @property
     def jid(self):
@@ -153,6 +155,20 @@ class Puppet(Process):
         for event in self.events:
             if event[0] == name and _fit(event[1:], fields):
                 raise Failure(f"{self.name} should not have seen {event}")
+
+
+class Gateway(Puppet):
+    """A component, which speaks for a domain of its own."""
+
+    def __init__(self, server, domain, secret):
+        self.domain = domain
+        self.begin(server, f"gateway-{domain}", lambda: [
+            "/usr/bin/python3", os.path.join(HERE, "gateway.py"), domain, secret,
+            str(server.ports["component"])])
+
+    def online(self):
+        self.expect("online", self.domain)
+        return self
 
 
 def _stanzas(texts):

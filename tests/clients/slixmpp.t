@@ -103,4 +103,36 @@ def _():
         r.quit()
 
 
+@test("slixmpp: a component, which people write to and who writes to them")
+def _():
+    domain, secret = "irc.example.org", "a secret"
+    server = Server()
+    server.ports["component"] = 0
+    server.settings = f'component "{domain}" {{ secret = "{secret}" }}'
+    with server:
+        romeo = server.account("romeo")
+        r, gateway = slixmpp(romeo).online(), Gateway(server, domain, secret).online()
+        bot = f"nick@{domain}"
+        r.do("items", "example.org")
+        r.expect("items", domain)
+        r.do("disco", domain)
+        r.expect("disco", lambda text: "gateway/irc" in text)
+        r.do("ping", domain)
+        r.expect("ping", domain)
+        gateway.do("disco", "example.org")
+        gateway.expect("disco", "server/im")
+        r.do("add", bot)
+        gateway.expect("subscribe", romeo.jid, bot)
+        gateway.do("approve", bot, romeo.jid)
+        gateway.do("presence", bot, romeo.jid)
+        r.expect("presence", bot, "available")
+        r.do("message", bot, EMOJI)
+        gateway.expect("message", lambda jid: jid.startswith(romeo.jid), bot, EMOJI)
+        gateway.do("message", bot, romeo.jid, CHINESE)
+        r.expect("message", bot, CHINESE)
+        gateway.quit()
+        r.do("ping", domain)
+        r.expect("ping", "error", "remote-server-timeout")
+
+
 main()

@@ -157,6 +157,8 @@ class Server:
         line = self.wait_log(r"\bready\b", timeout=START_TIMEOUT)
         if "s2s" in self.ports or "s2s-tls" in self.ports:
             line += " " + self.wait_log("federation is on")
+        if "component" in self.ports:
+            line += " " + self.wait_log("components may connect")
         for kind in self.ports:
             found = re.search(rf"\b{kind}=(\d+)", line)
             if found:

@@ -18,7 +18,8 @@
 #define FILE_TEXT \
 	"domain \"example.org\" { certificate = \"c.pem\" key = \"k.pem\" client_ca = \"a.pem\" " \
 	"}\n" \
-	"domain \"example.net\" { certificate = \"/c\" key = \"/k\" }\n"
+	"domain \"example.net\" { certificate = \"/c\" key = \"/k\" }\n" \
+	"component \"irc.example.org\" { secret = x }\n"
 
 static const struct module *const no_modules[] = { NULL };
 static char folder[] = "/tmp/godwit-domains-XXXXXX";
@@ -86,6 +87,8 @@ static void what_is_no_name_fails_alone(void **state)
 		{ "", "this is no domain name; correct it" },
 		{ "Example.com", "clients know this domain by another name; write example.com" },
 		{ "example.com.", "clients know this domain by another name; write example.com" },
+		{ "irc.example.org", "a component of godwit.conf has this name; give one of them "
+				     "another" },
 	};
 
 	(void)state;

@@ -131,19 +131,46 @@ static void what_is_wrong_is_named_with_line_and_cure(void **state)
 		    ":2: domain \"example.org\" stands there twice; take one away" },
 		{ DOMAIN "listen bosh {}",
 		    ":2: \"listen bosh\": listen c2s or s2s (STARTTLS), c2s-tls or s2s-tls (direct "
-		    "TLS)" },
+		    "TLS), or component" },
+		{ DOMAIN "component \"a@b\" { secret = x }",
+		    ":2: component \"a@b\" is no domain name; correct it" },
+		{ DOMAIN "component \"example.org\" { secret = x }",
+		    ":2: component \"example.org\": the server itself serves that domain; give it "
+		    "another" },
+		{ DOMAIN "component \"a.example\" {}",
+		    ":2: component \"a.example\" needs secret = \"TEXT\" or secret_file = "
+		    "\"FILE\", and not both" },
+		{ DOMAIN "component \"a.example\" { secret = x secret_file = y }",
+		    ":2: component \"a.example\" needs secret = \"TEXT\" or secret_file = "
+		    "\"FILE\", and not both" },
+		{ DOMAIN "component \"a.example\" { secret_file = \"/dev/null\" }",
+		    ":2: component \"a.example\": secret_file \"/dev/null\" cannot be used: its "
+		    "first line is empty; the server's user must be able to read the secret "
+		    "there" },
+		{ DOMAIN "component \"a.example\" { secret_file = \"/dev/zero\" }",
+		    ":2: component \"a.example\": secret_file \"/dev/zero\" cannot be used: its "
+		    "first line is empty; the server's user must be able to read the secret "
+		    "there" },
+		{ DOMAIN "component a { secret = x connections = 0 }",
+		    ":2: connections is 0, but must be from 1 to 1000: Connections of the "
+		    "component at a time." },
+		{ DOMAIN "component a { secret = x connections = 1001 }",
+		    ":2: connections is 1001, but must be from 1 to 1000: Connections of the "
+		    "component at a time." },
+		{ DOMAIN "component a { secret = x }\ncomponent A { secret = y }",
+		    ":3: component \"a\" stands there twice; take one away" },
 		{ DOMAIN "s2s { deny = { \"a.example\", \"x y\" } }",
 		    ":2: section s2s: \"x y\" is no domain name; correct it" },
-		{ DOMAIN "s2s { stanza_bytes = 9999 }",
-		    ":2: stanza_bytes is 9999, but must be from 10000 to 2147483647: Largest stanza "
-		    "of another server." },
+		{ DOMAIN "s2s { stanza_bytes = 9999 }", ":2: stanza_bytes is 9999, but must be "
+							"from 10000 to 2147483647: Largest stanza "
+							"of another server." },
 		{ DOMAIN "route \"x y\" { address = \"127.0.0.1\" }",
 		    ":2: route \"x y\" is to no domain; correct it" },
 		{ DOMAIN "route \"b.example\" { address = \"localhost\" }",
 		    ":2: route \"b.example\": address \"localhost\" is no IP address; give one" },
 		{ DOMAIN "listen c2s { port = 65536 }",
 		    ":2: port is 65536, but must be from 0 to 65535: Port; c2s-tls: 5223, s2s: "
-		    "5269, s2s-tls: 5270 if none is given; 0: any free one." },
+		    "5269, s2s-tls: 5270, component: 5347 if none is given; 0: any free one." },
 		{ "log { level = loud }",
 		    ":1: level is \"loud\", but must be debug, info, warning or error" },
 		{ "log { level = \"debug info\" }",
@@ -289,6 +316,57 @@ static void what_the_file_says_is_read(void **state)
 	config_unref(&config);
 }
 
+/* In the section, or in the first line of a file, which may be as long as 1024 bytes. */
+static void components_have_secrets(void **state)
+{
+	struct config *config =
+	    load_good(DOMAIN "component \"B.example.org\" { secret = \"s t\" }\n"
+			     "component \"b.example.net\" { secret = u "
+			     "connections = 1000 bytes_per_second = 0 }");
+	const struct config_component *component = config_component(config, "b.example.org");
+	const char *const *below = config_components_below(config, "example.org", arena);
+
+	(void)state;
+	assert_string_equal(component->secret, "s t");
+	assert_int_equal(component->connections, 4);
+	assert_int_equal(config_component(config, "b.example.net")->connections, 1000);
+	assert_null(config_component(config, "example.org"));
+	assert_string_equal(below[0], "b.example.org");
+	assert_null(below[1]);
+	assert_null(config_components_below(config, "ample.org", arena)[0]);
+	assert_null(config_components_below(config, "b.example.org", arena)[0]);
+	config_unref(&config);
+}
+
+static void secrets_in_files_have_a_bound(void **state)
+{
+	static const struct {
+		size_t length;
+		bool is_good;
+	} cases[] = { { 1, true }, { 1024, true }, { 1025, false }, { 5000, false } };
+	const char *file = arena_printf(arena, "%s/secret", folder);
+	const char *text = DOMAIN "component a { secret_file = secret }", *error;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		FILE *out = fopen(file, "w");
+		struct config *config;
+
+		for (size_t j = 0; j < cases[i].length; j++)
+			fputc('x', out);
+		fputs("\r\nmore\n", out);
+		assert_int_equal(fclose(out), 0);
+		config = load(text, &error);
+		assert_int_equal(config != NULL, cases[i].is_good);
+		if (config != NULL)
+			assert_int_equal(strlen(config->components[0].secret), cases[i].length);
+		else
+			assert_non_null(strstr(error, "its first line is too long"));
+		config_unref(&config);
+	}
+	unlink(file);
+}
+
 static void listeners_have_ports_of_their_own(void **state)
 {
 	static const struct {
@@ -297,6 +375,14 @@ static void listeners_have_ports_of_their_own(void **state)
 	} cases[] = {
 		{ "listen c2s {}", { { LISTEN_C2S, NULL, 5222 } } },
 		{ "listen c2s-tls {}", { { LISTEN_C2S_TLS, NULL, 5223 } } },
+		/* Clients are let in unless it is said where. */
+		{ "listen component {}",
+		    { { LISTEN_COMPONENT, "127.0.0.1", 5347 }, { LISTEN_C2S, NULL, 5222 },
+			{ LISTEN_C2S_TLS, NULL, 5223 } } },
+		{ "listen s2s {} listen c2s { port = 1 }",
+		    { { LISTEN_S2S, NULL, 5269 }, { LISTEN_C2S, NULL, 1 } } },
+		{ "listen component { port = 0 address = \"\" } listen c2s {}",
+		    { { LISTEN_COMPONENT, NULL, 0 }, { LISTEN_C2S, NULL, 5222 } } },
 		{ "listen c2s-tls { port = 5222 }", { { LISTEN_C2S_TLS, NULL, 5222 } } },
 		{ "listen c2s-tls { port = 0 address = \"::1\" }",
 		    { { LISTEN_C2S_TLS, "::1", 0 } } },
@@ -480,17 +566,16 @@ static void domains_are_trusted_as_the_lists_say(void **state)
 		struct config *config =
 		    load_good(arena_printf(arena, DOMAIN "s2s { %s }", cases[i].section));
 
-		assert_int_equal(
-		    config_s2s_policy(&config->s2s, cases[i].domain), cases[i].policy);
+		assert_int_equal(config_s2s_policy(&config->s2s, cases[i].domain), cases[i].policy);
 		config_unref(&config);
 	}
 }
 
 static void routes_name_an_address(void **state)
 {
-	struct config *config = load_good(DOMAIN
-	    "route \"B.example\" { address = \"127.0.0.2\" port = 1 direct_tls = true }\n"
-	    "route \"c.example\" { address = \"::1\" }");
+	struct config *config = load_good(
+	    DOMAIN "route \"B.example\" { address = \"127.0.0.2\" port = 1 direct_tls = true }\n"
+		   "route \"c.example\" { address = \"::1\" }");
 	const struct config_route *route = config_s2s_route(&config->s2s, "b.example");
 
 	(void)state;
@@ -511,6 +596,8 @@ int main(void)
 		cmocka_unit_test(numbers_are_taken_up_to_their_edges),
 		cmocka_unit_test(defaults_are_sensible),
 		cmocka_unit_test(what_the_file_says_is_read),
+		cmocka_unit_test(components_have_secrets),
+		cmocka_unit_test(secrets_in_files_have_a_bound),
 		cmocka_unit_test(listeners_have_ports_of_their_own),
 		cmocka_unit_test(the_top_is_read_whatever_the_sections_hold),
 		cmocka_unit_test(every_change_that_needs_a_restart_is_named),

@@ -77,6 +77,14 @@ static bool owner_early_iq(void *state, struct arena *arena, struct element *iq)
 	return party->takes_early_iq;
 }
 
+static bool owner_handshake(void *state, const char *digest)
+{
+	struct party *party = state;
+
+	text_printf(&party->told, "handshake %s\n", digest);
+	return party->admits;
+}
+
 void party_answer_bind(struct party *party)
 {
 	struct arena *arena = arena_new(0);
@@ -140,6 +148,7 @@ static const struct stream_events events = {
 	.authenticated = owner_authenticated,
 	.refused = owner_refused,
 	.early_iq = owner_early_iq,
+	.handshake = owner_handshake,
 	.bind = owner_bind,
 	.stanza = owner_stanza,
 	.delivered = owner_delivered,

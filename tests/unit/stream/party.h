@@ -27,6 +27,7 @@ struct party {
 	struct worker *home; /* the stream moves there after login */
 	bool settles;        /* each stanza at once */
 	bool takes_early_iq;
+	bool admits; /* whoever shakes hands */
 	bool keeps; /* does not free the stream when it is closed */
 	void (*on_stanza)(struct party *party);
 	void (*on_delivered)(struct party *party);

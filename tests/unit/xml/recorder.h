@@ -12,6 +12,8 @@
 #define STREAM_NS "http://etherx.jabber.org/streams"
 #define CLIENT_HEADER "<stream:stream xmlns='jabber:client' xmlns:stream='" STREAM_NS "'>"
 #define SERVER_HEADER "<stream:stream xmlns='jabber:server' xmlns:stream='" STREAM_NS "'>"
+#define COMPONENT_HEADER \
+	"<stream:stream xmlns='jabber:component:accept' xmlns:stream='" STREAM_NS "'>"
 #define OPEN "open <stream xmlns='" STREAM_NS "'/>\n"
 
 enum resting { NEVER_REST, REST_WHENEVER, SHARE_WHENEVER };

@@ -93,7 +93,8 @@ static void test_children(void **state)
 	}
 }
 
-/* On a stream between servers jabber:server is read as jabber:client, at every depth. */
+/* On a stream between servers jabber:server is read as jabber:client, at every depth, and so is what
+ * components say. */
 static void test_content_namespace(void **state)
 {
 	static const struct row rows[] = {
@@ -103,6 +104,10 @@ static void test_content_namespace(void **state)
 			 "<message xmlns='jabber:client'/></x></message>\n" },
 		{ SERVER_HEADER "<iq><a xmlns='jabber:server:dialback'/></iq>",
 		    OPEN "<iq xmlns='jabber:client'><a xmlns='jabber:server:dialback'/></iq>\n" },
+		{ COMPONENT_HEADER "<handshake/><x xmlns='jabber:server'/>",
+		    OPEN "<handshake xmlns='jabber:client'/>\n<x xmlns='jabber:server'/>\n" },
+		{ CLIENT_HEADER "<x xmlns='jabber:component:accept'/>",
+		    OPEN "<x xmlns='jabber:component:accept'/>\n" },
 		/* Only if it is the default namespace there. */
 		{ "<stream xmlns='" STREAM_NS "' xmlns:s='jabber:server'><s:iq/>",
 		    OPEN "<iq xmlns='jabber:server'/>\n" },
