@@ -10,6 +10,7 @@
 #include "core/delivery.h"
 #include "core/password-reset.h"
 #include "core/presence.h"
+#include "core/presence-remote.h"
 #include "core/router.h"
 #include "core/session.h"
 #include "core/shared-group.h"
@@ -81,6 +82,7 @@ void home_start(struct config *config)
 	accounts_start();
 	router_start();
 	presence_start();
+	presence_remote_start();
 	deliveries_start();
 	password_resets_start();
 }
@@ -111,6 +113,7 @@ void home_stop(void)
 	password_resets_stop();
 	deliveries_stop();
 	router_stop();
+	presence_remote_stop();
 	accounts_stop();
 	shared_groups_stop();
 	config_unref(&current);

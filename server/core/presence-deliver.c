@@ -6,6 +6,7 @@
 #include "core/home.h"
 #include "core/presence.h"
 #include "core/presence-private.h"
+#include "core/presence-remote.h"
 #include "core/router.h"
 #include "core/session.h"
 #include "core/task.h"
@@ -138,6 +139,7 @@ void presence_deliver(struct task *task)
 		return;
 	}
 	forget_gone(account, presence);
+	presence_remote_note(account, presence);
 	if (jid_is_bare(to)) {
 		deliver_to_available(account, presence, to);
 		return;

@@ -6,6 +6,7 @@
 #include "core/account.h"
 #include "core/backlog-private.h"
 #include "core/presence-private.h"
+#include "core/presence-remote.h"
 #include "core/roster.h"
 #include "core/router.h"
 #include "core/session.h"
@@ -162,6 +163,16 @@ static void presence_available(
 
 /* ---- unavailable ---- */
 
+static bool anybody_is_available(const struct account *account)
+{
+	const struct session *session;
+
+	TAILQ_FOREACH (session, &account->sessions, sibling)
+		if (session->presence != NULL)
+			return true;
+	return false;
+}
+
 static void presence_unavailable(
     struct session *session, const struct stanza *presence, struct receipt *receipt)
 {
@@ -176,6 +187,8 @@ static void presence_unavailable(
 		send_to_own(session->account, presence);
 	}
 	presence_end_directed(session, presence, was_available);
+	if (was_available && !anybody_is_available(session->account))
+		presence_remote_forget(session->account);
 }
 
 /* Section 4.5.2: a session that said so itself is told, too. */

@@ -56,9 +56,14 @@ static void inbound_closed(void *state, const char *why)
 {
 	struct inbound *inbound = state;
 
-	if (inbound->pair_count > 0)
+	const struct pair *pair;
+
+	LIST_FOREACH (pair, &inbound->pairs, next) {
 		log_info(stream_log(inbound->stream), "connection of a server ended",
-		    KV("from", LIST_FIRST(&inbound->pairs)->from), KV("why", why));
+		    KV("from", pair->from), KV("to", pair->to), KV("why", why));
+		if (pair->state == PAIR_PROVED && news_is_abrupt(why) && !s2s.is_closed)
+			news_suspect(pair->to, pair->from);
+	}
 	inbound_end(inbound);
 }
 

@@ -97,6 +97,7 @@ static void link_opened(void *state, const struct element *features, bool is_aut
 		return;
 	}
 	stream_admit(link->stream);
+	link_clear(link);
 	if (is_authenticated) {
 		link_rise(link, "EXTERNAL");
 		return;

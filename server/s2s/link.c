@@ -18,6 +18,8 @@
 /* The first rest, doubled at each further failure; and for how long a failure is remembered. */
 #define REST_MS 2000
 #define REMEMBERED_MS 600000
+/* So many failures in a row, and nobody is missed any more. */
+#define MISSED_MAX 50
 /* A stream that lasted so long has not failed when it ends. */
 #define LASTING_MS 10000
 
@@ -65,11 +67,13 @@ static void queue_bounce(struct link *link)
 
 /* ---- life ---- */
 
-static struct link *link_new(const char *name, const char *local, const char *remote)
+static struct link *link_new(const char *local, const char *remote)
 {
 	struct link *link = mem_alloc_zero(sizeof *link);
+	struct arena *arena = arena_new(0);
 
-	link->name = mem_strdup(name);
+	link->name = mem_strdup(arena_printf(arena, "%s %s", local, remote));
+	arena_free(&arena);
 	link->local = mem_strdup(local);
 	link->remote = mem_strdup(remote);
 	link->log = log_new(NULL, "s2s", LOG_FIELDS(KV("from", local), KV("to", remote)));
@@ -94,16 +98,22 @@ static void link_free(struct link *link)
 	mem_free(link);
 }
 
-struct link *link_get(const char *local, const char *remote)
+struct link *link_find(const char *local, const char *remote)
 {
 	struct arena *arena = arena_new(0);
 	const char *name = arena_printf(arena, "%s %s", local, remote);
 	struct link *link = hash_get(s2s.links, name, strlen(name));
 
-	if (link == NULL && hash_count(s2s.links) < s2s_config()->links)
-		link = link_new(name, local, remote);
 	arena_free(&arena);
 	return link;
+}
+
+struct link *link_get(const char *local, const char *remote)
+{
+	struct link *link = link_find(local, remote);
+
+	return link == NULL && hash_count(s2s.links) < s2s_config()->links ? link_new(local, remote)
+	                                                                   : link;
 }
 
 bool link_is_needed(const struct link *link)
@@ -182,6 +192,24 @@ void link_rise(struct link *link, const char *how)
 
 /* ---- failure ---- */
 
+/* Where there is a stream, a blank shows whether it still leads anywhere; it may be about to end.
+ */
+void link_suspect(struct link *link)
+{
+	link->is_suspect = true;
+	if (link->stream != NULL)
+		stream_send_blank(link->stream);
+	else
+		link_push(link);
+}
+
+void link_clear(struct link *link)
+{
+	if (link->is_suspect || link->is_lost)
+		news_tell(link->remote, false);
+	link->is_suspect = link->is_lost = link->is_missed = false;
+}
+
 /* Somewhere between half and all of it, so that those who were lost together do not come back
  * together. */
 static unsigned rest_ms(const struct link *link)
@@ -208,6 +236,11 @@ void link_fail(struct link *link, enum rc rc, const char *why)
 	if (link->stream != NULL)
 		stream_end(link->stream);
 	timer_set(link->timer, rest_ms(link));
+	if (!link->is_lost)
+		news_tell(link->remote, true);
+	link->is_lost = true;
+	link->is_missed |= link->is_suspect;
+	link->is_suspect = false;
 	queue_bounce(link);
 	verifies_end(link, false, rc);
 }
@@ -254,7 +287,11 @@ void link_broken(struct link *link, const char *why)
 	}
 	log_info(link->log, "link ended", KV("why", why), KV("waiting", link->waiting_count));
 	verifies_end(link, true, RC_REMOTE_SERVER_TIMEOUT);
-	if (!link_is_needed(link)) {
+	if ((lasted || link->is_suspect) && news_is_abrupt(why) && !s2s.is_shutting) {
+		link->failures = lasted ? 0 : link->failures;
+		link->state = LINK_IDLE;
+		link_suspect(link);
+	} else if (!link_is_needed(link)) {
 		link->failures = lasted ? 0 : link->failures;
 		link_idle(link);
 	} else if (lasted || (link->state == LINK_UP && link->failures == 0)) {
@@ -280,6 +317,29 @@ static void link_watch(struct link *link)
 	timer_set(link->timer, s2s_config()->keepalive * 1000);
 }
 
+/* Who was there before is called again by ourselves, for some hours: nobody else may tell that it
+ * is back. */
+static void link_has_rested(struct link *link)
+{
+	/* It has still to be told of its stream's end. */
+	if (link->stream != NULL) {
+		timer_set(link->timer, REST_MS);
+		return;
+	}
+	link_idle(link);
+	if (link->is_missed && link->failures < MISSED_MAX)
+		link_suspect(link);
+}
+
+void link_alive(struct link *link)
+{
+	if (link->state != LINK_RESTING || link->stream != NULL)
+		return;
+	link_idle(link);
+	if (link->is_lost)
+		link_suspect(link);
+}
+
 static void link_timer(void *state)
 {
 	struct link *link = state;
@@ -289,11 +349,7 @@ static void link_timer(void *state)
 		link_free(link);
 		return;
 	case LINK_RESTING:
-		/* It may still have to be told of its stream's end. */
-		if (link->stream == NULL)
-			link_idle(link);
-		else
-			timer_set(link->timer, REST_MS);
+		link_has_rested(link);
 		return;
 	case LINK_OPEN:
 	case LINK_UP:

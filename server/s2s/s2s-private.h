@@ -82,6 +82,9 @@ struct link {
 
 	bool is_certified;     /* its certificate proves the remote domain */
 	bool is_authenticated; /* by EXTERNAL */
+	bool is_suspect;       /* its connections have ended without a word: is it there? */
+	bool is_lost;          /* it was not; our users were told */
+	bool is_missed;        /* it was there before, so it is called again */
 	int64_t begun_ms;      /* the present attempt */
 	int64_t up_ms, used_ms;
 	unsigned failures; /* in a row */
@@ -134,6 +137,8 @@ bool s2s_is_certified(const struct stream *stream, const char *domain, const cha
 
 /* On its home: the link between these domains, made if need be; NULL if there are too many. */
 struct link *link_get(const char *local, const char *remote);
+/* NULL: there is none. */
+struct link *link_find(const char *local, const char *remote);
 /* Has it delivered, or sent back. Takes it. */
 void link_take(struct link *link, struct cargo *cargo);
 void cargo_free(struct cargo *cargo);
@@ -147,6 +152,12 @@ void link_fail(struct link *link, enum rc rc, const char *why);
 void link_broken(struct link *link, const char *why);
 /* Stanzas can be sent. */
 void link_rise(struct link *link, const char *how);
+/* Calls, to see whether it is still there; nothing need be sent. */
+void link_suspect(struct link *link);
+/* Its domain has called us: it need not rest any more. */
+void link_alive(struct link *link);
+/* It is there after all: whoever was told otherwise, or may have missed something, asks again. */
+void link_clear(struct link *link);
 bool link_is_needed(const struct link *link);
 void links_configure(void);
 void links_shutdown(void);
@@ -182,6 +193,17 @@ void verify_free(struct verify *verify);
 void verify_end(struct verify *verify, enum dialback_type outcome, enum rc rc);
 /* The same for all of a link; `asked_only`: that were asked on a stream that has ended. */
 void verifies_end(struct link *link, bool asked_only, enum rc rc);
+
+/* ---- news.c */
+
+/* All workers: the domain was lost, or is there again. */
+void news_tell(const char *remote, bool is_lost);
+/* Whether a stream that ended so has not been ended by anybody. */
+bool news_is_abrupt(const char *why);
+/* Its home gets to know that the domain has called us. */
+void news_alive(const char *local, const char *remote);
+/* Its home is to see whether the domain is there. */
+void news_suspect(const char *local, const char *remote);
 
 /* ---- inbound.c, inbound-pairs.c */
 

@@ -151,6 +151,43 @@ def _():
         two.wait_log("server proved")
 
 
+@test("RFC 6121 4.5: contacts on a server that is lost without a word are gone; when it is back, they are")
+def _():
+    with Federation(ONE, TWO, settings="retry_max = 1") as federation:
+        two = federation.servers[TWO]
+        romeo, juliet = federation.account("romeo", ONE), federation.account("juliet", TWO)
+        r, j = romeo.login(presence=True), juliet.login(presence=True)
+        for one, other in ((r, j), (j, r)):
+            one.get(f"<query xmlns='{NS.roster}'/>")
+            one.send(f"<presence type='subscribe' to='{other.bare}'/>")
+            other.expect(f"<presence type='subscribe' from='{one.bare}'/>")
+            other.send(f"<presence type='subscribed' to='{one.bare}'/>")
+            one.expect(f"<presence type='subscribed' from='{other.bare}'/>")
+            one.expect(f"<presence from='{other.jid}' type='{ABSENT}'/>")
+        two.kill()
+        r.expect(f"<presence from='{j.bare}' to='{ANY}' type='unavailable'/>")
+        two.start()
+        federation.servers[ONE].wait_log(f"connected|link up.*to={TWO}", since=0)
+        again = juliet.login("again", presence=True)
+        r.expect(f"<presence from='{again.jid}' type='{ABSENT}'/>")
+        again.expect(f"<presence from='{r.jid}' type='{ABSENT}'/>")
+
+
+@test("RFC 6121 4.5.2: a server that stops tells other servers that its users have gone")
+def _():
+    with Federation(ONE, TWO) as federation:
+        r = federation.account("romeo", ONE).login(presence=True)
+        j = federation.account("juliet", TWO).login(presence=True)
+        for one, other in ((r, j), (j, r)):
+            one.get(f"<query xmlns='{NS.roster}'/>")
+            one.send(f"<presence type='subscribe' to='{other.bare}'/>")
+            other.expect(f"<presence type='subscribe' from='{one.bare}'/>")
+            other.send(f"<presence type='subscribed' to='{one.bare}'/>")
+            one.expect(f"<presence from='{other.jid}' type='{ABSENT}'/>")
+        federation.servers[TWO].stop()
+        r.expect(f"<presence from='{j.jid}' type='unavailable'/>")
+
+
 @test("XEP-0198: a message is acknowledged when it has left or come back, not before")
 def _():
     with Federation(ONE, settings="link_timeout = 3") as federation, black_hole(federation):

@@ -2,6 +2,7 @@
  * presence and subscriptions (RFC 6121) reach contacts there as they reach our own. */
 #include "world.h"
 
+#include "core/presence-remote.h"
 #include "core/remote.h"
 #include "core/router.h"
 
@@ -170,6 +171,39 @@ static void test_errors(void **state)
 	end();
 }
 
+/* A domain is lost without a word: its contacts are gone for who has seen them; and asked for when it
+ * is back. */
+static void test_lost_domain(void **state)
+{
+	(void)state;
+	begin(&verona, NULL);
+	says(&orchard, "<presence/>");
+	settle();
+	ignores(&orchard);
+	text_clear(&sent);
+	presence_remote_lost("verona.example");
+	hears(&orchard, "");
+	arrives("<presence xmlns='jabber:client' from='" BENVOLIO "/x' to='romeo@example.org'/>");
+	arrives("<presence xmlns='jabber:client' from='" BENVOLIO "/y' to='romeo@example.org'/>");
+	settle();
+	ignores(&orchard);
+	presence_remote_lost("mantua.example");
+	hears(&orchard, "");
+	presence_remote_lost("verona.example");
+	hears(&orchard, "<presence from='" BENVOLIO "' to='" ORCHARD "' type='unavailable'/>");
+	presence_remote_back("verona.example");
+	leaves("<presence from='romeo@example.org' to='" BENVOLIO "' type='probe'/>\n");
+	says(&orchard, "<presence type='unavailable'/>");
+	settle();
+	ignores(&orchard);
+	text_clear(&sent);
+	presence_remote_lost("verona.example");
+	presence_remote_back("verona.example");
+	hears(&orchard, "");
+	leaves("");
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -178,6 +212,7 @@ int main(void)
 		WORLD_TEST(test_presence),
 		WORLD_TEST(test_subscription),
 		WORLD_TEST(test_errors),
+		WORLD_TEST(test_lost_domain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

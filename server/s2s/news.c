@@ -1,0 +1,96 @@
+/* news.c - a domain was lost, or is back: told to all workers, for their users have contacts there.
+ * And the suspicion that it may be, for the home of the domain, which tries to call it. */
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/home.h"
+#include "core/presence-remote.h"
+#include "s2s/s2s-private.h"
+
+struct news {
+	struct mail mail;
+	char *local, *remote;
+	bool is_lost;
+};
+
+static void news_free(struct news *news)
+{
+	mem_free(news->local);
+	mem_free(news->remote);
+	mem_free(news);
+}
+
+static struct news *news_new(const char *local, const char *remote)
+{
+	struct news *news = mem_alloc_zero(sizeof *news);
+
+	news->local = local == NULL ? NULL : mem_strdup(local);
+	news->remote = mem_strdup(remote);
+	return news;
+}
+
+static void news_came(struct mail *mail)
+{
+	struct news *news = CONTAINER_OF(mail, struct news, mail);
+
+	if (news->is_lost)
+		presence_remote_lost(news->remote);
+	else
+		presence_remote_back(news->remote);
+	news_free(news);
+}
+
+void news_tell(const char *remote, bool is_lost)
+{
+	for (size_t i = 0; i < homes_count(); i++) {
+		struct news *news = news_new(NULL, remote);
+
+		news->is_lost = is_lost;
+		worker_post(homes_worker(i), &news->mail, news_came);
+	}
+}
+
+/* ---- suspicion ---- */
+
+bool news_is_abrupt(const char *why)
+{
+	if (text_equal(why, "ended by the peer") || text_equal(why, "ended by the server"))
+		return false;
+	for (int error = 0; error <= STREAM_UNSUPPORTED_VERSION; error++)
+		if (text_equal(why, stream_error_name((enum stream_error)error)))
+			return false;
+	return true;
+}
+
+static void suspicion_came(struct mail *mail)
+{
+	struct news *news = CONTAINER_OF(mail, struct news, mail);
+	struct link *link = s2s.is_shutting ? NULL : link_get(news->local, news->remote);
+
+	if (link != NULL)
+		link_suspect(link);
+	news_free(news);
+}
+
+static void sign_came(struct mail *mail)
+{
+	struct news *news = CONTAINER_OF(mail, struct news, mail);
+	struct link *link = link_find(news->local, news->remote);
+
+	if (link != NULL)
+		link_alive(link);
+	news_free(news);
+}
+
+void news_alive(const char *local, const char *remote)
+{
+	struct news *news = news_new(local, remote);
+
+	worker_post(home_of_domain(remote), &news->mail, sign_came);
+}
+
+void news_suspect(const char *local, const char *remote)
+{
+	struct news *news = news_new(local, remote);
+
+	worker_post(home_of_domain(remote), &news->mail, suspicion_came);
+}
