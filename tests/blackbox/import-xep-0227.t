@@ -233,6 +233,17 @@ def _(server):
     has(told, '"example.com" and all its accounts: this domain is not served here', "nothing to do")
 
 
+@test("a domain that was inserted with SQL is served, too")
+def _():
+    with Server(workers=1) as server:
+        path = save(server, "domain.xml", data(named(("early", "x")), domain="example.com"))
+        has(run(server, "import", "--apply", path), "this domain is not served here")
+        certificate, key = server.certificate("example.com")
+        server.sql("INSERT INTO domains (domain, certificate, key) VALUES"
+                   f" ('example.com', '{certificate}', '{key}')")
+        has(run(server, "import", "--apply", path), "accounts: 1 made")
+
+
 @test("the answer in JSON is one document, with all lines and sums")
 def _(server):
     path = save(server, "json.xml", data("<user name='j\u00e4son' password='x'/><user name='&quot;'/>"))

@@ -303,6 +303,19 @@ class Day:
         if not self.rows or "SCRAM" in str(self.rows) or "secret" in str(self.rows):
             raise Failure(f"the log: {self.rows}")
 
+    def imports_shown(self):
+        if self.rows:
+            raise Failure(f"imports: {self.rows}")
+        file = ("<server-data xmlns='urn:xmpp:pie:0'><host jid='example.org'><user name='dora' password='x'/>"
+                "</host></server-data>")
+        self.server.ctl("import", "--apply", "-", input=file)
+        if [row[:2] for row in self.again()] != [("example.org", "dora")]:
+            raise Failure(f"imports: {self.again()}")
+
+    def imports_gone(self):
+        if self.server.sql("SELECT * FROM imports"):
+            raise Failure("some are still there")
+
     effects = {
         "INSERT INTO users": carol_made,
         "UPDATE users SET password": password_changed,
@@ -363,6 +376,8 @@ class Day:
         "DELETE FROM outbox": taken_back,
         "SELECT changed_at": log_shown,
         "SELECT moment": log_shown,
+        "SELECT domain, username, imported_at": imports_shown,
+        "DELETE FROM imports": imports_gone,
     }
 
     def rows_written(self):
