@@ -1,6 +1,6 @@
-/* load-presence.c - the scenarios presence and flap: p0, whose contacts p1, p2, ... are online and
- * share their presence with it, says again and again how it is, or comes and goes. An operation is
- * a presence at a contact.
+/* load-presence.c - the scenarios presence, flap and hold: p0, whose contacts p1, p2, ... are
+ * online and share their presence with it, says again and again how it is, or comes and goes, or is
+ * there. An operation is a presence at a contact.
  */
 #include <stdio.h>
 
@@ -185,6 +185,21 @@ void load_flap(void)
 	if (contacts_gather("flap")) {
 		nuisance_begun(&row);
 		show_measure(&row);
+	}
+	contacts_dismiss();
+}
+
+/* Others are measured beside them. */
+void load_hold(void)
+{
+	struct row row = { .scenario = "hold", .operation = "-" };
+
+	show.flaps = false;
+	if (contacts_gather("hold")) {
+		nuisance_begun(&row);
+		load_pass(load_options.seconds);
+		row.end = moment_now();
+		report_row(&row);
 	}
 	contacts_dismiss();
 }

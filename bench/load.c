@@ -35,6 +35,7 @@ static const struct scenario {
 	{ "flood", load_flood, false },
 	{ "deaf", load_deaf, false },
 	{ "flap", load_flap, false },
+	{ "hold", load_hold, false },
 };
 
 /* ---- for all scenarios ---- */

@@ -46,6 +46,7 @@ void load_lockstep(void);
 void load_flood(void);
 void load_deaf(void);
 void load_flap(void);
+void load_hold(void);
 
 /* The row of a nuisance that others can be measured beside from now on. */
 void nuisance_begun(struct row *row);

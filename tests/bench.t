@@ -113,6 +113,15 @@ def _():
         check(output, rf"^{name} +p50 +[\d.]+ -> +[\d.]+ ms .* (met|NOT MET) ")
 
 
+@test("bench/groups measures a group for everybody, and one that is online", timeout=TIMEOUT)
+def _():
+    check_help("groups")
+    output = run("groups", "--build", BUILD, "--secs", "0.3", "--users", "103", "--members", "5", "--database",
+                 "sqlite")
+    check(output, r"^103 accounts, ", r"^  a member logs in, and out +\d+ times, p50 +[\d.]+ ms", r"^5 members, ",
+          r"^  somebody joins, and leaves .* chat p50 +[\d.]+ ms")
+
+
 @test("bench/workers compares numbers of workers", timeout=TIMEOUT)
 def _():
     check_help("workers")

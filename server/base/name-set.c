@@ -88,6 +88,26 @@ void name_set_sort(struct name_set *set)
 		qsort(set->names, set->count, sizeof *set->names, name_compare);
 }
 
+void name_set_merge(struct name_set *set, struct name_set *other)
+{
+	size_t sorted = set->count, left = 0;
+
+	for (size_t i = 0; i < other->count; i++) {
+		char *name = other->names[i];
+		struct name_set before = { .names = set->names, .count = sorted };
+
+		if (name_set_has(&before, name, strlen(name))) {
+			other->names[left++] = name;
+			continue;
+		}
+		name_set_reserve(set);
+		set->names[set->count++] = name;
+	}
+	other->count = left;
+	if (set->count > sorted)
+		name_set_sort(set);
+}
+
 void name_set_free(struct name_set *set)
 {
 	for (size_t i = 0; i < set->count; i++)

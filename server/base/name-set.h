@@ -19,6 +19,8 @@ bool name_set_remove(struct name_set *set, const char *name);
 /* Many at once: each appended in any order, then sorted. */
 void name_set_append(struct name_set *set, const char *name);
 void name_set_sort(struct name_set *set);
+/* Takes what it has not out of the other, which need not be sorted and has nothing twice. */
+void name_set_merge(struct name_set *set, struct name_set *other);
 void name_set_free(struct name_set *set);
 
 #endif

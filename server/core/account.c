@@ -6,6 +6,7 @@
 #include "core/account-private.h"
 #include "core/backlog-private.h"
 #include "core/config.h"
+#include "core/everybody.h"
 #include "core/home.h"
 #include "core/loader.h"
 #include "core/roster.h"
@@ -214,12 +215,16 @@ void account_add_session(struct account *account, struct session *session)
 {
 	TAILQ_INSERT_TAIL(&account->sessions, session, sibling);
 	account->session_count++;
+	if (account->session_count == 1)
+		everybody_note(account->jid, true);
 }
 
 void account_drop_session(struct account *account, struct session *session)
 {
 	TAILQ_REMOVE(&account->sessions, session, sibling);
 	account->session_count--;
+	if (account->session_count == 0)
+		everybody_note(account->jid, false);
 }
 
 bool account_is_reachable(const struct account *account)

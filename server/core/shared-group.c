@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/everybody.h"
 #include "core/home.h"
 #include "core/shared-change.h"
 #include "loop/timer.h"
@@ -37,10 +38,6 @@ static const struct statement group_select =
 	      " WHERE g.domain = $1 AND g.name = $2");
 static const struct statement member_select = STATEMENT(
     "SELECT 1 FROM group_members WHERE domain = $1 AND group_name = $2 AND username = $3");
-static const struct statement everybody_select =
-    STATEMENT("SELECT '', username FROM users WHERE domain = $1");
-static const struct statement user_select =
-    STATEMENT("SELECT 1 FROM users WHERE domain = $1 AND username = $2");
 
 static store_done group_loaded, member_looked_up;
 
@@ -56,8 +53,7 @@ static char *group_key(struct arena *arena, const char *domain, const char *name
 	return arena_printf(arena, "%s/%s", domain, name);
 }
 
-/* Only if it is in memory. */
-static struct shared_group *group_peek(const char *domain, const char *name)
+struct shared_group *shared_group_peek(const char *domain, const char *name)
 {
 	struct arena *arena = arena_new(0);
 	const char *key = group_key(arena, domain, name);
@@ -149,22 +145,22 @@ static void group_digest(struct shared_group *group)
 
 static void group_load(struct shared_group *group)
 {
-	shared_group_ref(group);
-	groups.busy++;
 	group->is_loading = true;
 	group->is_overtaken = false;
 	group->is_stale = false;
-	if (is_everybody(group))
-		store_run(
-		    &everybody_select, PARAMS((const char *)group->domain), group_loaded, group);
-	else
-		store_run(&group_select, PARAMS((const char *)group->domain, group->name),
-		    group_loaded, group);
+	if (is_everybody(group)) {
+		everybody_gather(group);
+		return;
+	}
+	shared_group_ref(group);
+	groups.busy++;
+	store_run(
+	    &group_select, PARAMS((const char *)group->domain, group->name), group_loaded, group);
 }
 
 struct shared_group *shared_group_get(const char *domain, const char *name)
 {
-	struct shared_group *group = group_peek(domain, name);
+	struct shared_group *group = shared_group_peek(domain, name);
 
 	if (group == NULL)
 		group = group_new(domain, name);
@@ -188,6 +184,13 @@ static void group_tell_waiters(struct shared_group *group, enum rc rc)
 		STAILQ_REMOVE_HEAD(&group->waiters, next);
 		waiter->known(waiter, rc);
 	}
+}
+
+void shared_group_complete(struct shared_group *group)
+{
+	group->is_loading = false;
+	group->is_known = true;
+	group_tell_waiters(group, RC_OK);
 }
 
 /* What of the members is different, both being sorted. */
@@ -281,7 +284,7 @@ static void group_changed(struct shared_group *group)
 
 void shared_group_changed(const char *domain, const char *name)
 {
-	struct shared_group *group = group_peek(domain, name);
+	struct shared_group *group = shared_group_peek(domain, name);
 
 	if (group != NULL)
 		group_changed(group);
@@ -299,13 +302,8 @@ static void member_changed(struct shared_group *group, const char *username)
 	*look_up = (struct look_up){ shared_group_ref(group), mem_strdup(username) };
 	group->look_ups++;
 	groups.busy++;
-	if (is_everybody(group))
-		store_run(&user_select, PARAMS((const char *)group->domain, username),
-		    member_looked_up, look_up);
-	else
-		store_run(&member_select,
-		    PARAMS((const char *)group->domain, group->name, username), member_looked_up,
-		    look_up);
+	store_run(&member_select, PARAMS((const char *)group->domain, group->name, username),
+	    member_looked_up, look_up);
 }
 
 static void member_set(struct shared_group *group, const char *username, bool is_in)
@@ -339,7 +337,7 @@ static void member_looked_up(const struct store_result *result, void *state)
 
 void shared_group_member_changed(const char *domain, const char *name, const char *username)
 {
-	struct shared_group *group = group_peek(domain, name);
+	struct shared_group *group = shared_group_peek(domain, name);
 
 	if (group != NULL)
 		member_changed(group, username);
@@ -351,7 +349,7 @@ void shared_groups_user_changed(const char *domain, const char *username)
 	size_t cursor = 0;
 
 	while ((group = hash_next(groups.all, &cursor)) != NULL)
-		if (text_equal(group->domain, domain) &&
+		if (!is_everybody(group) && text_equal(group->domain, domain) &&
 		    shared_group_has(group, username, strlen(username)))
 			member_changed(group, username);
 }
@@ -395,11 +393,17 @@ void shared_groups_start(void)
 
 void shared_groups_stop(void)
 {
+	struct shared_group *group;
+	size_t cursor = 0;
+
+	while ((group = hash_next(groups.all, &cursor)) != NULL)
+		if (is_everybody(group))
+			everybody_forget(group);
 	timer_free(&groups.retry);
 	hash_free(&groups.all);
 }
 
 size_t shared_groups_busy(void)
 {
-	return groups.busy + shared_changes_busy();
+	return groups.busy + shared_changes_busy() + everybody_busy();
 }

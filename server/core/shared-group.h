@@ -15,7 +15,8 @@
 struct jid;
 struct share;
 
-/* All accounts of a domain are a group of this name. */
+/* All accounts of a domain are in a group of this name; its members are those who are online
+ * (everybody.h). */
 #define EVERYBODY ""
 
 struct group_waiter {
@@ -23,7 +24,7 @@ struct group_waiter {
 	void (*known)(struct group_waiter *waiter, enum rc rc);
 };
 
-/* Only shared-group.c changes it. */
+/* Only shared-group.c changes it, and everybody.c its members. */
 struct shared_group {
 	char *key; /* domain/name */
 	char *domain;
@@ -32,7 +33,8 @@ struct shared_group {
 	struct name_set members;
 	uint64_t digest; /* of the members */
 	unsigned references;
-	unsigned look_ups; /* of single members, under way */
+	unsigned look_ups;   /* of single members, under way */
+	unsigned unanswered; /* of the workers that everybody.c has asked */
 	bool is_known;
 	bool is_loading;
 	bool is_overtaken; /* what is being loaded is old by now */
@@ -41,6 +43,8 @@ struct shared_group {
 	TAILQ_HEAD(share_list, share) watchers; /* of accounts in memory */
 };
 
+/* Only if it is in memory; lent. */
+struct shared_group *shared_group_peek(const char *domain, const char *name);
 /* The group, referenced; made, and loaded, if it is not in memory. One that does not exist has no
  * members. */
 struct shared_group *shared_group_get(const char *domain, const char *name);
@@ -49,6 +53,8 @@ void shared_group_unref(struct shared_group *group);
 /* Tells the waiter when a group that is not known yet is, or could not be loaded; once, and never
  * inside the call. */
 void shared_group_wait(struct shared_group *group, struct group_waiter *waiter);
+/* What everybody.c has been asked for is there. */
+void shared_group_complete(struct shared_group *group);
 /* Whether the account of that name, on the group's domain, is in it. */
 bool shared_group_has(const struct shared_group *group, const char *username, size_t length);
 /* What that member sees of it, the title and the others, as a number that changes with them; 0 if

@@ -287,6 +287,42 @@ def _(server, romeo, juliet):
         group.delete()
 
 
+@test("whoever comes and goes, on whichever worker: a member of a group for everybody is shown to those who are there")
+def _(server, juliet):
+    group = Group(server, juliet, juliet, title="Reception", visible_to="everybody")
+    people = [server.account("guest", worker=worker) for worker in range(server.workers) for _ in range(2)]
+    try:
+        first = {account: online(account) for account in people[::2]}
+        j = online(juliet)
+        clients = {**first, **{account: online(account) for account in people[1::2]}}
+        for status in range(3):
+            there = f"<presence from='{j.jid}' type='{ABSENT}'/>"
+            for client in clients.values():
+                client.expect(there)
+            # Another session of the same account neither begins nor ends anything.
+            second = people[0].login("second", presence=True)
+            second.expect(there)
+            second.end()
+            j.presence(inside=f"<status>{status}</status>")
+            for client in clients.values():
+                client.expect(f"<presence from='{j.jid}'><status>{status}</status></presence>")
+                client.expect_nothing(f"<presence from='{j.jid}'/>")
+            for account in people[status::3]:
+                clients[account].end()
+            for account in people:
+                if account in people[status::3]:
+                    clients[account] = online(account)
+                else:
+                    clients[account].end()
+                    clients[account] = online(account)
+        j.end()
+        for client in clients.values():
+            expect_gone(client, j)
+            client.end()
+    finally:
+        group.delete()
+
+
 @test("an account that a client makes sees the groups for everybody")
 def _(server, juliet):
     group = Group(server, juliet, juliet, title="Reception", visible_to="everybody")

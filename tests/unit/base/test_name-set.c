@@ -1,4 +1,5 @@
 /* test_name-set.c - sorted sets of names. */
+#include "base/mem.h"
 #include "base/name-set.h"
 
 #include <setjmp.h>
@@ -81,12 +82,41 @@ static void test_many(void **state)
 	name_set_free(&set);
 }
 
+/* What both have stays where it is, and is freed with it. */
+static void test_merge(void **state)
+{
+	static const char *const ours[] = { "anna", "carl", "eva" };
+	static const char *const theirs[] = { "eva", "bert", "zoe", "anna", "an" };
+	struct name_set set = { .names = NULL }, other = { .names = NULL };
+
+	(void)state;
+	name_set_merge(&set, &other);
+	assert_int_equal(set.count, 0);
+	for (size_t i = 0; i < COUNT_OF(ours); i++)
+		name_set_add(&set, ours[i]);
+	for (size_t i = 0; i < COUNT_OF(theirs); i++)
+		name_set_append(&other, theirs[i]);
+	name_set_merge(&set, &other);
+	assert_int_equal(set.count, 6);
+	assert_int_equal(other.count, 2);
+	assert_sorted(&set);
+	for (size_t i = 0; i < COUNT_OF(theirs); i++)
+		assert_true(has(&set, theirs[i]));
+	name_set_free(&other);
+	name_set_merge(&other, &set);
+	assert_int_equal(other.count, 6);
+	assert_int_equal(set.count, 0);
+	name_set_free(&set);
+	name_set_free(&other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_by_one),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_merge),
 	};
 
 	return cmocka_run_group_tests_name("name-set", tests, NULL, NULL);
