@@ -70,6 +70,8 @@ int ctl_user_show(struct ctl *ctl, char **arguments);
 int ctl_user_list(struct ctl *ctl, char **arguments);
 int ctl_session_list(struct ctl *ctl, char **arguments);
 int ctl_session_kick(struct ctl *ctl, char **arguments);
+int ctl_link_list(struct ctl *ctl, char **arguments);
+int ctl_link_close(struct ctl *ctl, char **arguments);
 int ctl_status(struct ctl *ctl, char **arguments);
 int ctl_reload(struct ctl *ctl, char **arguments);
 int ctl_stop(struct ctl *ctl, char **arguments);

@@ -38,6 +38,8 @@ static const struct command_row {
 	{ "user", "show", "JID", 1, 1, ctl_user_show, "tell about one" },
 	{ "session", "list", "[DOMAIN]", 0, 1, ctl_session_list, "list who is logged in" },
 	{ "session", "kick", "JID", 1, 1, ctl_session_kick, "end its sessions, or one of them" },
+	{ "link", "list", "[DOMAIN]", 0, 1, ctl_link_list, "list links to and from other servers" },
+	{ "link", "close", "DOMAIN", 1, 1, ctl_link_close, "end those of one domain" },
 	{ "status", NULL, "", 0, 0, ctl_status, "tell how the server is" },
 	{ "reload", NULL, "", 0, 0, ctl_reload, "read configuration and certificates again" },
 	{ "stop", NULL, "", 0, 0, ctl_stop, "end the server in good order" },

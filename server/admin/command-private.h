@@ -59,6 +59,9 @@ void command_user_list(struct command *command);
 /* command-session.c */
 void command_session_list(struct command *command);
 void command_session_kick(struct command *command); /* at home */
+/* command-link.c */
+void command_link_list(struct command *command);
+void command_link_close(struct command *command);
 /* command-server.c */
 void command_status(struct command *command);
 void command_stop(struct command *command);

@@ -28,6 +28,8 @@ static const struct {
 	{ "user-list", ABOUT_SERVER, command_user_list },
 	{ "session-list", ABOUT_SERVER, command_session_list },
 	{ "session-kick", ABOUT_SESSION, command_session_kick },
+	{ "link-list", ABOUT_SERVER, command_link_list },
+	{ "link-close", ABOUT_SERVER, command_link_close },
 	{ "status", ABOUT_SERVER, command_status },
 	{ "reload", ABOUT_SERVER, command_reload },
 	{ "stop", ABOUT_SERVER, command_stop },

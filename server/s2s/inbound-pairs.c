@@ -82,6 +82,7 @@ bool pair_prove(struct inbound *inbound, struct pair *pair, const char *how)
 		return false;
 	}
 	pair->state = PAIR_PROVED;
+	pair->how = how;
 	news_alive(pair->to, pair->from);
 	log_info(stream_log(inbound->stream), "server proved", KV("from", pair->from),
 	    KV("to", pair->to), KV("by", how), KV("tls", tls));

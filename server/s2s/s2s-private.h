@@ -95,8 +95,9 @@ struct link {
 /* What stanzas a connection may carry. */
 struct pair {
 	LIST_ENTRY(pair) next;
-	char *from; /* theirs */
-	char *to;   /* ours */
+	char *from;      /* theirs */
+	char *to;        /* ours */
+	const char *how; /* it was proved; constant */
 	enum { PAIR_ASKED, PAIR_PROVED } state;
 };
 

@@ -2,7 +2,9 @@
 #ifndef GODWIT_S2S_S2S_H
 #define GODWIT_S2S_S2S_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct address;
 
@@ -24,6 +26,23 @@ void s2s_shutdown(void);
 /* On this worker: links with stanzas that wait, and connections from others. After s2s_shutdown()
  * all connections. */
 size_t s2s_busy(void);
+/* What is told of a link, or of a pair of domains on a connection from another server; texts are
+ * lent, and NULL where there is nothing to tell. */
+struct s2s_fact {
+	bool is_inbound;
+	const char *from, *to;
+	const char *state; /* "up", "resting", ... */
+	const char *by;    /* how it was proved: "EXTERNAL", "certificate", "dialback" */
+	const char *address, *tls;
+	int64_t expires_us; /* the other end's certificate; 0: it has shown none */
+	size_t waiting;     /* stanzas */
+	const char *error;  /* the last */
+};
+/* On each worker: all there are. */
+void s2s_describe(void (*tell)(void *state, const struct s2s_fact *fact), void *state);
+/* On each worker: ends what there is to and from that domain (prepared), in good order; a link that
+ * rests may come up again at once. How many. */
+size_t s2s_end(const char *remote);
 /* On each worker, at the end. */
 void s2s_stop(void);
 

@@ -53,4 +53,35 @@ def _():
         federation.servers[ONE].wait_log("link up.*by=EXTERNAL")
 
 
+@test("godwitctl link list tells what there is, and link close ends it")
+def _():
+    with pair() as federation:
+        one = federation.servers[ONE]
+        r = federation.account("romeo", ONE).login(presence=True)
+        j = federation.account("juliet", TWO).login(presence=True)
+        if one.ctl_json("link", "list")["links"]:
+            raise Failure("there are links before anybody has written")
+        for client, other in ((r, j), (j, r)):
+            client.send(f"<message to='{other.jid}'><body>hello</body></message>")
+            other.expect("<message/>")
+        links = {link["direction"]: link for link in one.ctl_json("link", "list", TWO.upper())["links"]}
+        for direction, sender, to in (("out", ONE, TWO), ("in", TWO, ONE)):
+            link = links[direction]
+            if (link["from"], link["to"], link["state"], link["by"], link["tls"], link["address"]) != (
+                    sender, to, "up", "EXTERNAL", "TLSv1.3", "127.0.0.1") or not link["expires"]:
+                raise Failure(f"listed: {link}")
+        if TWO not in one.ctl("link", "list").stdout or one.ctl_json("link", "list", "other.example")["links"]:
+            raise Failure("the list does not tell domains apart")
+        if "closed 2 connection(s)" not in one.ctl("link", "close", TWO).stdout:
+            raise Failure("not closed")
+        wait_until(lambda: not one.ctl_json("link", "list")["links"], "an empty list")
+        if one.ctl("link", "close", TWO, check=False).returncode == 0:
+            raise Failure("what is not there was closed")
+        kinds = [listener["kind"] for listener in one.ctl_json("status")["listeners"]]
+        if kinds != ["c2s", "c2s-tls", "s2s", "s2s-tls"]:
+            raise Failure(f"listeners: {kinds}")
+        r.send(f"<message to='{j.jid}'><body>again</body></message>")
+        j.expect("<message><body>again</body></message>")
+
+
 main(server=False)

@@ -1,0 +1,111 @@
+/* describe.c - what administrators see of links and of connections from other servers, and how they
+ * end them. */
+#include "base/hash.h"
+#include "base/text.h"
+#include "s2s/s2s-private.h"
+#include "s2s/s2s.h"
+
+static const char *const state_names[] = {
+	[LINK_IDLE] = "idle",
+	[LINK_FINDING] = "finding",
+	[LINK_CALLING] = "calling",
+	[LINK_GREETING] = "greeting",
+	[LINK_OPEN] = "open",
+	[LINK_PROVING] = "proving",
+	[LINK_UP] = "up",
+	[LINK_RESTING] = "resting",
+};
+
+static void stream_describe(const struct stream *stream, struct s2s_fact *fact)
+{
+	const struct transport *transport = stream_transport(stream);
+
+	fact->address = transport_peer(transport);
+	fact->tls = transport_tls_version(transport);
+	fact->expires_us = transport_peer_expires(transport);
+}
+
+static struct s2s_fact link_describe(const struct link *link)
+{
+	struct s2s_fact fact = { .from = link->local,
+		.to = link->remote,
+		.state = state_names[link->state],
+		.waiting = link->waiting_count,
+		.error = link->why };
+
+	if (link->state == LINK_UP)
+		fact.by = link->is_authenticated ? "EXTERNAL" : "dialback";
+	if (link->stream != NULL)
+		stream_describe(link->stream, &fact);
+	return fact;
+}
+
+static struct s2s_fact pair_describe(const struct inbound *inbound, const struct pair *pair)
+{
+	struct s2s_fact fact = { .is_inbound = true,
+		.from = pair->from,
+		.to = pair->to,
+		.state = pair->state == PAIR_PROVED ? "up" : "proving",
+		.by = pair->how,
+		.waiting = inbound->at_work };
+
+	stream_describe(inbound->stream, &fact);
+	return fact;
+}
+
+void s2s_describe(void (*tell)(void *state, const struct s2s_fact *fact), void *state)
+{
+	const struct inbound *inbound;
+	const struct pair *pair;
+	const struct link *link;
+	struct s2s_fact fact;
+	size_t cursor = 0;
+
+	while ((link = hash_next(s2s.links, &cursor)) != NULL) {
+		fact = link_describe(link);
+		tell(state, &fact);
+	}
+	LIST_FOREACH (inbound, &s2s.inbound, sibling)
+		LIST_FOREACH (pair, &inbound->pairs, next) {
+			fact = pair_describe(inbound, pair);
+			tell(state, &fact);
+		}
+}
+
+static size_t link_end(struct link *link)
+{
+	if (link->state == LINK_RESTING) {
+		link_alive(link);
+		return 1;
+	}
+	if (link->stream == NULL)
+		return 0;
+	stream_end(link->stream);
+	return 1;
+}
+
+static size_t inbound_end_for(struct inbound *inbound, const char *remote)
+{
+	const struct pair *pair;
+
+	LIST_FOREACH (pair, &inbound->pairs, next)
+		if (text_equal(pair->from, remote)) {
+			stream_end(inbound->stream);
+			return 1;
+		}
+	return 0;
+}
+
+size_t s2s_end(const char *remote)
+{
+	struct inbound *inbound;
+	struct link *link;
+	size_t cursor = 0, count = 0;
+
+	while ((link = hash_next(s2s.links, &cursor)) != NULL)
+		if (text_equal(link->remote, remote))
+			count += link_end(link);
+	LIST_FOREACH (inbound, &s2s.inbound, sibling)
+		count += inbound_end_for(inbound, remote);
+	return count;
+}
