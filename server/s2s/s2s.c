@@ -97,6 +97,11 @@ static bool s2s_send(const struct stanza *stanza, struct receipt *receipt)
 		return false;
 	arena = arena_new(0);
 	remote = jid_domain(arena, stanza_to(stanza));
+	/* A component's domain is that way's. */
+	if (remote_is_ours(remote)) {
+		arena_free(&arena);
+		return false;
+	}
 	if (!remote_is_ours(jid_domain(arena, stanza_from(stanza))))
 		router_bounce(stanza, RC_NOT_ALLOWED, "no way for others");
 	else if (s2s_policy(remote) == S2S_DENIED)
