@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """RFC 6120 between servers: links with TLS and SASL EXTERNAL (XEP-0178 section 3, RFC 9525, XEP-0368)."""
+import hashlib
+
 from harness import *
 
 ONE, TWO = "montague.example", "capulet.example"
@@ -82,6 +84,34 @@ def _():
             raise Failure(f"listeners: {kinds}")
         r.send(f"<message to='{j.jid}'><body>again</body></message>")
         j.expect("<message><body>again</body></message>")
+
+
+@test("XEP-0114: a component here is reached from there, and speaks to it for its own domain")
+def _():
+    gateway = "gateway." + TWO
+    federation = Federation(ONE)
+    with federation:
+        two = federation.start(TWO, settings="")
+        federation.certify(two, TWO, [f"DNS:{TWO}", f"DNS:{gateway}"])
+        two.stop()
+        two.ports["component"] = 0
+        federation.sections[TWO] = f'component "{gateway}" {{ secret = "secret" }}'
+        federation.write_settings()
+        two.start()
+        federation.route(gateway, two.ports["s2s"])
+        federation.connect()
+        component = Connection(two.ports["component"], name=gateway, domain=gateway)
+        two.connections.append(component)
+        component.send(component.stream_header(xmlns="jabber:component:accept", version=None))
+        component.expect_header()
+        digest = hashlib.sha1((component.header.get("id") + "secret").encode()).hexdigest()
+        component.send(f"<handshake>{digest}</handshake>")
+        component.expect("<handshake xmlns='jabber:component:accept'/>")
+        r = federation.account("romeo", ONE).login(presence=True)
+        r.send(f"<message to='x@{gateway}'><body>in</body></message>")
+        component.expect(f"<message xmlns='jabber:component:accept' from='{r.jid}' to='x@{gateway}'/>")
+        component.send(f"<message from='x@{gateway}' to='{r.jid}'><body>out</body></message>")
+        r.expect(f"<message from='x@{gateway}'><body>out</body></message>")
 
 
 main(server=False)

@@ -46,7 +46,8 @@ class Federation:
         self.authority = Authority()
         self.servers = {}
         self.routes = {}
-        self.settings = {}
+        self.settings = {}  # more keys of section s2s
+        self.sections = {}  # more sections
         self.domains = domains
         self.options = options
         self.common = settings
@@ -91,6 +92,7 @@ class Federation:
         for name, server in self.servers.items():
             server.settings = "\n".join([
                 f's2s {{ ca = "{self.authority.certificate}" {self.common} {self.settings[name]} }}',
+                self.sections.get(name, ""),
                 *(route for domain, route in self.routes.items() if domain not in server.domains)])
 
     def connect(self, direct=False):
