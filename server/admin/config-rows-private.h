@@ -2,11 +2,17 @@
 #ifndef GODWIT_ADMIN_CONFIG_ROWS_PRIVATE_H
 #define GODWIT_ADMIN_CONFIG_ROWS_PRIVATE_H
 
+#include <stdbool.h>
+
 #include "store/store.h"
 
-/* What each row is to say, by the configuration in force. */
-void domain_rows_write(void);
-void setting_rows_write(void);
+struct config;
+
+/* Writes what rows are to say by this configuration: all, or only what it says otherwise than the
+ * one before (NULL: none), of which the rows are written. Returns whether config_rows_looked_at()
+ * will be called. */
+bool domain_rows_write(const struct config *config, const struct config *before);
+bool setting_rows_write(const struct config *config, const struct config *before);
 
 /* config-rows.c: for each statement of these; the last one, which looks whether there are rows that
  * do not say so, as they were under lock. */

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/config.h"
+#include "core/home.h"
 #include "loop/timer.h"
 #include "store/store.h"
 
@@ -36,7 +37,9 @@ static struct {
 	struct timer *mend;        /* rows that could not be written are written again */
 	void (*done)(void *state); /* who waits for them to be written; NULL: nobody */
 	void *done_state;
-	unsigned looks; /* under way */
+	unsigned looks;         /* under way */
+	struct config *written; /* what the rows say; NULL: not known */
+	bool is_in_doubt;       /* rows may not say that */
 } rows;
 
 static store_done domains_read, settings_read;
@@ -170,18 +173,28 @@ bool config_rows_pending(void)
 
 /* ---- writing ---- */
 
-/* Domains first: the last of the settings' statements is the last of all. */
 static void rows_write(void)
 {
-	domain_rows_write();
-	setting_rows_write();
-	rows.looks += 2;
+	struct config *config = config_ref(home_config());
+	const struct config *before = rows.is_in_doubt ? NULL : rows.written;
+
+	rows.looks += domain_rows_write(config, before);
+	rows.looks += setting_rows_write(config, before);
+	rows.is_in_doubt = false;
+	config_unref(&rows.written);
+	rows.written = config;
 }
 
 static void mend_later(void)
 {
+	rows.is_in_doubt = true;
 	if (rows.mend != NULL)
 		timer_set(rows.mend, RETRY_MS);
+}
+
+void config_rows_doubt(void)
+{
+	rows.is_in_doubt = true;
 }
 
 void config_row_written(const struct store_result *result, void *state)
@@ -212,8 +225,9 @@ static void mend(void *state)
 
 void config_rows_in_force(const struct config_tables *tables)
 {
-	if (tables != NULL)
-		rows.in_force = tables->number;
+	/* Those that are in force already: the file has been read again. */
+	rows.is_in_doubt |= tables->number == rows.in_force;
+	rows.in_force = tables->number;
 	if (rows.mend == NULL)
 		rows.mend = timer_new(mend, NULL);
 	rows_write();
@@ -223,6 +237,7 @@ void config_rows_await(void (*done)(void *state), void *state)
 {
 	rows.done = done;
 	rows.done_state = state;
+	rows.is_in_doubt = true;
 	rows_write();
 }
 
@@ -231,6 +246,7 @@ void config_rows_stop(void)
 	struct config_tables *left = config_rows_take();
 
 	config_tables_free(&left);
+	config_unref(&rows.written);
 	timer_free(&rows.again);
 	timer_free(&rows.mend);
 }

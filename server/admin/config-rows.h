@@ -20,6 +20,8 @@ void config_rows_load(void);
 struct config_tables *config_rows_take(void);
 /* On the first worker: every worker goes by its home_config(), which has these tables. */
 void config_rows_in_force(const struct config_tables *tables);
+/* Rows may have been lost: the next time all are written. */
+void config_rows_doubt(void);
 /* Calls `done` from the loop when what that has caused to be written is written. */
 void config_rows_await(void (*done)(void *state), void *state);
 /* Whether what was read, or is being read, is not in force yet. */

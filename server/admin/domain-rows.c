@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "admin/config-rows-private.h"
+#include "base/text.h"
 #include "core/config.h"
-#include "core/home.h"
 #include "store/store.h"
 
 #define FRESH \
@@ -39,22 +39,29 @@
 	" UPDATE domains SET certificate = fresh.certificate, key = fresh.key," \
 	" client_ca = fresh.client_ca, origin = fresh.origin, state = fresh.state," \
 	" error = fresh.error FROM fresh WHERE "
+/* Only what is missing: to insert and do nothing would wait for somebody who changes the row. */
 #define INSERT \
 	" INSERT INTO domains (" COLUMNS ") SELECT " COLUMNS " FROM fresh WHERE origin = 'file'" \
-	" ON CONFLICT (domain) DO NOTHING"
-#define DELETE \
-	" DELETE FROM domains WHERE origin = 'file' AND domain NOT IN" \
-	" (SELECT domain FROM fresh WHERE origin = 'file')"
-#define LOOK " SELECT domains.domain FROM domains, fresh WHERE "
+	" AND domain NOT IN (SELECT domain FROM domains) ON CONFLICT (domain) DO NOTHING"
+#define LOOK "SELECT domains.domain FROM domains, fresh WHERE "
+/* What the file has forgotten. */
+#define GONE "origin = 'file' AND domain NOT IN (SELECT domain FROM fresh WHERE origin = 'file')"
+#define LOOK_GONE "SELECT domain FROM domains WHERE " GONE
+#define UNLOCKED(rows) \
+	" AND domains.domain = ANY (ARRAY(" rows " FOR UPDATE OF domains SKIP LOCKED))"
 
-static const struct statement domains_delete = STATEMENT_EACH(FRESH DELETE, SQLITE_FRESH DELETE);
+static const struct statement domains_delete =
+    STATEMENT_EACH(FRESH " DELETE FROM domains WHERE " GONE UNLOCKED(LOOK_GONE),
+	SQLITE_FRESH " DELETE FROM domains WHERE " GONE);
 static const struct statement domains_insert = STATEMENT_EACH(FRESH INSERT, SQLITE_FRESH INSERT);
-static const struct statement domains_update = STATEMENT_EACH(FRESH UPDATE DIFFERS
-    " AND domains.domain = ANY (ARRAY(SELECT domains.domain FROM domains, fresh WHERE " DIFFERS
-    " FOR UPDATE OF domains SKIP LOCKED))",
-    SQLITE_FRESH UPDATE SQLITE_DIFFERS);
+static const struct statement domains_update =
+    STATEMENT_EACH(FRESH UPDATE DIFFERS UNLOCKED(LOOK DIFFERS), SQLITE_FRESH UPDATE SQLITE_DIFFERS);
+static const struct statement domains_look_at_some = STATEMENT_EACH(
+    FRESH " " LOOK DIFFERS " LIMIT 1", SQLITE_FRESH " " LOOK SQLITE_DIFFERS " LIMIT 1");
+/* The same, of all that there are. */
 static const struct statement domains_look =
-    STATEMENT_EACH(FRESH LOOK DIFFERS " LIMIT 1", SQLITE_FRESH LOOK SQLITE_DIFFERS " LIMIT 1");
+    STATEMENT_EACH(FRESH " " LOOK DIFFERS " UNION ALL " LOOK_GONE " LIMIT 1",
+	SQLITE_FRESH " " LOOK SQLITE_DIFFERS " UNION ALL " LOOK_GONE " LIMIT 1");
 
 static json_t *domain_row(const struct config_domain_row *row)
 {
@@ -67,26 +74,44 @@ static json_t *domain_row(const struct config_domain_row *row)
 	    row->is_of_file ? "file" : "table", "state", states[row->state], "error", row->error);
 }
 
-static char *domains_json(const struct config *config)
+/* Of a domain of the file its row says what the file said before. */
+static bool says_so(const struct config_domain_row *row, const struct config *before)
 {
-	json_t *all = json_array();
-	char *text;
+	const struct config_domain *domain;
 
-	for (size_t i = 0; i < config->row_count; i++)
-		if (!config->rows[i].is_known)
-			json_array_append_new(all, domain_row(&config->rows[i]));
-	text = json_dumps(all, JSON_COMPACT);
-	json_decref(all);
-	return text;
+	if (!row->is_of_file)
+		return row->is_known;
+	domain = config_domain(before, row->name);
+	return domain != NULL && domain->row->is_of_file &&
+	       text_equal(domain->row->error, row->error);
 }
 
-void domain_rows_write(void)
+static json_t *domains_json(const struct config *config, const struct config *before)
 {
-	char *all = domains_json(home_config());
+	json_t *all = json_array();
 
-	store_run(&domains_delete, PARAMS(all), config_row_written, NULL);
-	store_run(&domains_insert, PARAMS(all), config_row_written, NULL);
-	store_run(&domains_update, PARAMS(all), config_row_written, NULL);
-	store_run(&domains_look, PARAMS(all), config_rows_looked_at, NULL);
-	free(all);
+	for (size_t i = 0; i < config->row_count; i++)
+		if (before == NULL || !says_so(&config->rows[i], before))
+			json_array_append_new(all, domain_row(&config->rows[i]));
+	return all;
+}
+
+bool domain_rows_write(const struct config *config, const struct config *before)
+{
+	json_t *all = domains_json(config, before);
+	char *text = json_dumps(all, JSON_COMPACT);
+	bool any = json_array_size(all) > 0;
+
+	if (before == NULL) {
+		store_run(&domains_delete, PARAMS(text), config_row_written, NULL);
+		store_run(&domains_insert, PARAMS(text), config_row_written, NULL);
+	}
+	if (any) {
+		store_run(&domains_update, PARAMS(text), config_row_written, NULL);
+		store_run(before == NULL ? &domains_look : &domains_look_at_some, PARAMS(text),
+		    config_rows_looked_at, NULL);
+	}
+	json_decref(all);
+	free(text);
+	return any;
 }

@@ -190,6 +190,8 @@ static void change_gather(const struct change *change)
 	has_bans |= text_equal(change->subject, "bans");
 	has_settings |= text_equal(change->subject, "settings");
 	has_settings |= text_equal(change->subject, "domains");
+	if (text_equal(change->subject, "settings") && text_equal(change->operation, "delete"))
+		config_rows_doubt();
 	if (text_equal(change->subject, "sessions")) {
 		concern = concern_get(change->domain, change->username);
 		if (concern != NULL)

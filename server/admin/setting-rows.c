@@ -6,8 +6,8 @@
 
 #include "admin/config-rows-private.h"
 #include "base/arena.h"
+#include "base/text.h"
 #include "core/config.h"
-#include "core/home.h"
 #include "core/keys.h"
 #include "store/store.h"
 
@@ -44,31 +44,38 @@
 #define DIFFERS "(" OF("settings") ") IS DISTINCT FROM (" OF("fresh") ")"
 #define SQLITE_DIFFERS "(" OF("settings") ") IS NOT (" OF("fresh") ")"
 
-static const struct statement settings_insert =
-    STATEMENT_EACH(FRESH " INSERT INTO settings (name, " COLUMNS ") SELECT name, " COLUMNS
-			 " FROM fresh ON CONFLICT (name) DO NOTHING",
-	SQLITE_FRESH " INSERT INTO settings (name, " COLUMNS ") SELECT name, " COLUMNS
-		     " FROM fresh WHERE true ON CONFLICT (name) DO NOTHING");
-static const struct statement settings_update = STATEMENT_EACH(FRESH UPDATE DIFFERS
-    " AND settings.name = ANY (ARRAY(SELECT settings.name FROM settings, fresh"
-    " WHERE settings.name = fresh.name AND " DIFFERS " FOR UPDATE OF settings SKIP LOCKED))",
-    SQLITE_FRESH UPDATE SQLITE_DIFFERS);
+/* Only what is missing: to insert and do nothing would wait for somebody who changes the row. */
+#define INSERT \
+	" INSERT INTO settings (name, " COLUMNS ") SELECT name, " COLUMNS " FROM fresh" \
+	" WHERE name NOT IN (SELECT name FROM settings) ON CONFLICT (name) DO NOTHING"
+static const struct statement settings_insert = STATEMENT_EACH(FRESH INSERT, SQLITE_FRESH INSERT);
+
+#define UNLOCKED(rows) \
+	" AND settings.name = ANY (ARRAY(" rows " FOR UPDATE OF settings SKIP LOCKED))"
+#define LOOK "SELECT settings.name FROM settings, fresh WHERE settings.name = fresh.name AND "
+static const struct statement settings_update =
+    STATEMENT_EACH(FRESH UPDATE DIFFERS UNLOCKED(LOOK DIFFERS), SQLITE_FRESH UPDATE SQLITE_DIFFERS);
+
 /* Of modules that are not loaded; what has a value is kept for when they are. */
-static const struct statement settings_forget =
-    STATEMENT_EACH(FRESH " DELETE FROM settings WHERE value IS NULL"
-			 " AND name NOT IN (SELECT name FROM fresh)",
-	SQLITE_FRESH " DELETE FROM settings WHERE value IS NULL"
-		     " AND name NOT IN (SELECT name FROM fresh)");
-#define ABSENT \
+#define IS_ABSENT "name NOT IN (SELECT name FROM fresh)"
+#define FORGET " DELETE FROM settings WHERE value IS NULL AND " IS_ABSENT
+#define KEEP \
 	" UPDATE settings SET in_force = NULL, configured = NULL," \
 	" error = 'no module that is loaded has this setting'" \
-	" WHERE in_force IS NOT NULL AND name NOT IN (SELECT name FROM fresh)"
-static const struct statement settings_keep = STATEMENT_EACH(FRESH ABSENT, SQLITE_FRESH ABSENT);
+	" WHERE value IS NOT NULL AND in_force IS NOT NULL AND " IS_ABSENT
+#define LOOK_ABSENT \
+	"SELECT name FROM settings WHERE (value IS NULL OR in_force IS NOT NULL) AND " IS_ABSENT
+static const struct statement settings_forget =
+    STATEMENT_EACH(FRESH FORGET UNLOCKED(LOOK_ABSENT), SQLITE_FRESH FORGET);
+static const struct statement settings_keep =
+    STATEMENT_EACH(FRESH KEEP UNLOCKED(LOOK_ABSENT), SQLITE_FRESH KEEP);
+
+static const struct statement settings_look_at_some = STATEMENT_EACH(
+    FRESH " " LOOK DIFFERS " LIMIT 1", SQLITE_FRESH " " LOOK SQLITE_DIFFERS " LIMIT 1");
+/* The same, of all that there are. */
 static const struct statement settings_look =
-    STATEMENT_EACH(FRESH " SELECT settings.name FROM settings, fresh"
-			 " WHERE settings.name = fresh.name AND " DIFFERS " LIMIT 1",
-	SQLITE_FRESH " SELECT settings.name FROM settings, fresh"
-		     " WHERE settings.name = fresh.name AND " SQLITE_DIFFERS " LIMIT 1");
+    STATEMENT_EACH(FRESH " " LOOK DIFFERS " UNION ALL " LOOK_ABSENT " LIMIT 1",
+	SQLITE_FRESH " " LOOK SQLITE_DIFFERS " UNION ALL " LOOK_ABSENT " LIMIT 1");
 
 static json_t *setting_row(const struct config_setting *setting, struct arena *arena)
 {
@@ -86,28 +93,44 @@ static json_t *setting_row(const struct config_setting *setting, struct arena *a
 	return row;
 }
 
-static char *settings_json(const struct config *config)
+static bool says_so(const struct config_setting *setting, const struct config_setting *before)
 {
-	struct arena *arena = arena_new(0);
-	json_t *all = json_array();
-	char *text;
-
-	for (size_t i = 0; i < config->setting_count; i++)
-		json_array_append_new(all, setting_row(&config->settings[i], arena));
-	text = json_dumps(all, JSON_COMPACT);
-	json_decref(all);
-	arena_free(&arena);
-	return text;
+	return text_equal(setting->in_force, before->in_force) &&
+	       text_equal(setting->configured, before->configured) &&
+	       text_equal(setting->trouble, before->trouble);
 }
 
-void setting_rows_write(void)
+/* Modules are those of the start, so settings stand in the same places. */
+static json_t *settings_json(
+    const struct config *config, const struct config *before, struct arena *arena)
 {
-	char *all = settings_json(home_config());
+	json_t *all = json_array();
 
-	store_run(&settings_insert, PARAMS(all), config_row_written, NULL);
-	store_run(&settings_forget, PARAMS(all), config_row_written, NULL);
-	store_run(&settings_keep, PARAMS(all), config_row_written, NULL);
-	store_run(&settings_update, PARAMS(all), config_row_written, NULL);
-	store_run(&settings_look, PARAMS(all), config_rows_looked_at, NULL);
-	free(all);
+	for (size_t i = 0; i < config->setting_count; i++)
+		if (before == NULL || !says_so(&config->settings[i], &before->settings[i]))
+			json_array_append_new(all, setting_row(&config->settings[i], arena));
+	return all;
+}
+
+bool setting_rows_write(const struct config *config, const struct config *before)
+{
+	struct arena *arena = arena_new(0);
+	json_t *all = settings_json(config, before, arena);
+	char *text = json_dumps(all, JSON_COMPACT);
+	bool any = json_array_size(all) > 0;
+
+	if (before == NULL) {
+		store_run(&settings_insert, PARAMS(text), config_row_written, NULL);
+		store_run(&settings_forget, PARAMS(text), config_row_written, NULL);
+		store_run(&settings_keep, PARAMS(text), config_row_written, NULL);
+	}
+	if (any) {
+		store_run(&settings_update, PARAMS(text), config_row_written, NULL);
+		store_run(before == NULL ? &settings_look : &settings_look_at_some, PARAMS(text),
+		    config_rows_looked_at, NULL);
+	}
+	json_decref(all);
+	free(text);
+	arena_free(&arena);
+	return any;
 }

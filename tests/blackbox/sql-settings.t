@@ -360,6 +360,27 @@ if POSTGRESQL:
             other.disconnect()
         forget(server)
 
+    @test("the server never waits for a row that an administrator is changing")
+    def _(server):
+        def in_force(value):
+            if server.sql("SELECT 1 FROM pg_stat_activity WHERE usename = 'godwit_server'"
+                          " AND datname = current_database() AND wait_event_type = 'Lock'"):
+                raise Failure("the server waits for a lock")
+            return column(server, "changes_days", "in_force") == value
+
+        other = Postgresql.__new__(Postgresql)
+        other.psql, other.admin_uri = None, server.database.admin_uri
+        other.run("BEGIN")
+        try:
+            other.run("UPDATE settings SET value = '5000' WHERE name LIKE 'limits.roster%'")
+            other.run("UPDATE domains SET key = '/x' WHERE origin <> 'file'")
+            for number in range(10):
+                change(server, "changes_days", str(number))
+                wait_until(lambda: in_force(str(number)), "the change")
+        finally:
+            other.disconnect()
+        forget(server)
+
     @test("the connections of the server are cut: the change arrives")
     def _(server):
         for number in range(3):
