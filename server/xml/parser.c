@@ -268,7 +268,8 @@ bool xml_parser_is_stopped(const struct xml_parser *parser)
 static bool can_rest(const struct xml_parser *parser)
 {
 	return !parser->busy && parser->stage == STAGE_STREAM && parser->error == XML_OK &&
-	       !parser->stopped && xml_parser_pending(parser) == 0;
+	       !parser->stopped && parser->events->choose == NULL &&
+	       xml_parser_pending(parser) == 0;
 }
 
 void xml_parser_rest(struct xml_parser *parser)

@@ -52,8 +52,8 @@ struct xml_events {
 	/* The stream's end tag. */
 	void (*closed)(void *state);
 	/* NULL for a stream. Else it is a document (a file), which may be of any length: comments
-	 * and processing instructions are passed over, and this is asked about every first-level
-	 * child; `start` is its start tag, lent for the call. */
+	 * and processing instructions are passed over, it never rests, and this is asked about
+	 * every first-level child; `start` is its start tag, lent for the call. */
 	enum xml_choice (*choose)(void *state, const struct element *start);
 	/* The end tag of an element that was entered. */
 	void (*left)(void *state);

@@ -218,12 +218,15 @@ def _(server):
         old.user("wrong", encryptedPassword=openfire_encrypt("another key", "x"), **scram("known"))
         for number, bad in enumerate(("zz" * 16, "00" * 8, "00" * 12, "0", "00" * 40)):
             old.user(f"bad{number}", encryptedPassword=bad)
+        for number, padding in enumerate((b"\1\2\3\4", b"\4\4\0\4", b"\0\0\0\0", b"\3\3\3\3")):
+            old.user(f"padded{number}", encryptedPassword=openfire_encrypt(PASSWORD_KEY, "ab", padding))
         old.user("none")
         old.user("halfkey", storedKey="AAAA", serverKey="AAAA", salt="AAAA", iterations=4096)
         told = run(server, "--apply", old.uri)
-    has(told, "accounts: 12 made", "stale@example.org: password: it is not that of the SCRAM key",
+    has(told, "accounts: 16 made", "stale@example.org: password: it is not that of the SCRAM key",
         "wrong@example.org: encrypted password: it cannot be decrypted", "halfkey@example.org: key for SCRAM-SHA-1: it is not one",
-        "none@example.org: password: none is known", *(f"bad{n}@example.org: encrypted password" for n in range(5)))
+        "none@example.org: password: none is known", *(f"bad{n}@example.org: encrypted password" for n in range(5)),
+        *(f"padded{n}@example.org: encrypted password" for n in range(4)))
     logs_in(server, "plain", "in the clear", "SCRAM-SHA-1", "SCRAM-SHA-256")
     logs_in(server, "closed", "p\u00e4ss \U0001f426 \u540d", "SCRAM-SHA-1", "SCRAM-SHA-256")
     logs_in(server, "both", "twofold", "SCRAM-SHA-1", "SCRAM-SHA-256")
@@ -342,7 +345,10 @@ def _(server):
         old.run("INSERT INTO ofUser (username, plainPassword, creationDate, modificationDate)"
                 f" SELECT 'page' || n, 'x', '{CREATED}', '{CREATED}' FROM generate_series(1, 250) AS n;"
                 "INSERT INTO ofRoster (rosterID, username, jid, sub, ask, recv) SELECT n, 'page' || n,"
-                " 'x' || n || '@example.net', 3, -1, -1 FROM generate_series(-5, 250) AS n")
+                " 'x' || n || '@example.net', 3, -1, -1 FROM generate_series(-5, 250) AS n;"
+                # Between them some that are no accounts.
+                "INSERT INTO ofRoster (rosterID, username, jid, sub, ask, recv) SELECT 1000 + n, 'page' || n || 'a',"
+                " 'y@example.net', 3, -1, -1 FROM generate_series(1, 250, 20) AS n")
         has(run(server, "--apply", old.uri), "accounts: 250 made", "contacts: 250 written")
     if server.sql("SELECT count(*) FROM roster_items WHERE username LIKE 'page%' AND contact = 'x' || substr(username, 5) || '@example.net'") \
             != [("250",)]:

@@ -363,6 +363,11 @@ def _(server, romeo, juliet):
     for client in (r, j):
         client.roster()
         client.available()
+    # What was changed before is dealt with when this is: what follows is the import's doing.
+    for account, client in ((romeo, r), (juliet, j)):
+        server.sql("INSERT INTO roster_items (domain, username, contact) VALUES"
+                   f" ('{account.domain}', '{account.username}', 'settled@example.net')")
+        client.expect_push("settled@example.net")
     r.message("late@example.org", id="early")
     r.expect("<message type='error' id='early'/>")
     item = ("<user name='{}'><query xmlns='jabber:iq:roster'><item jid='{}' subscription='both'/></query></user>")

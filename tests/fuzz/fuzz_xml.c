@@ -1,6 +1,7 @@
 /* fuzz_xml.c - the stream parser under arbitrary bytes.
- * The first byte chooses how the rest is cut into pieces. However it is cut, the same events must
- * come; each tree that is written must read back as the same tree; and so must each stanza. */
+ * The first byte chooses how the rest is cut into pieces, and whether it is a document. However it
+ * is cut, the same events must come; each tree that is written must read back as the same tree; and
+ * so must each stanza. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -75,13 +76,36 @@ static void seen_closed(void *state)
 	text_puts(state, "close ");
 }
 
-/* Reads the bytes in pieces of `step`, resting between if told to, and returns what came of it. */
-static struct text read_pieces(const char *bytes, size_t size, size_t step, int rests)
+/* As names say; all depths of a document are met that way. */
+static enum xml_choice seen_start(void *state, const struct element *start)
 {
-	static const struct xml_events events = { seen_opened, seen_element, seen_closed };
+	text_printf(state, "start %s ", element_name(start));
+	switch (*element_name(start)) {
+	case 's':
+		return XML_SKIP;
+	case 'e':
+		return XML_ENTER;
+	default:
+		return XML_TAKE;
+	}
+}
+
+static void seen_left(void *state)
+{
+	text_puts(state, "left ");
+}
+
+/* Reads the bytes in pieces of `step`, resting between if told to, and returns what came of it. */
+static struct text read_pieces(
+    const char *bytes, size_t size, size_t step, int rests, int is_document)
+{
+	static const struct xml_events stream = { seen_opened, seen_element, seen_closed };
+	static const struct xml_events document = { seen_opened, seen_element, seen_closed,
+		seen_start, seen_left };
 	const struct xml_limits limits = { 262144, 16, 8, 64, 256 };
 	struct text log = { 0 };
-	struct xml_parser *parser = xml_parser_new(&limits, &events, &log);
+	struct xml_parser *parser =
+	    xml_parser_new(&limits, is_document ? &document : &stream, &log);
 	enum xml_error error = XML_OK;
 
 	for (size_t done = 0; done < size; done += step) {
@@ -103,8 +127,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2 || size > MAX_BYTES)
 		return 0;
 	jid_init();
-	whole = read_pieces((const char *)data + 1, size - 1, size, 0);
-	pieces = read_pieces((const char *)data + 1, size - 1, 1 + data[0] % 32, data[0] & 32);
+	whole = read_pieces((const char *)data + 1, size - 1, size, 0, data[0] & 64);
+	pieces = read_pieces(
+	    (const char *)data + 1, size - 1, 1 + data[0] % 32, data[0] & 32, data[0] & 64);
 	REQUIRE(whole.length == pieces.length);
 	REQUIRE(memcmp(whole.at, pieces.at, whole.length) == 0);
 	text_free(&whole);

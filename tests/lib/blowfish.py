@@ -56,10 +56,11 @@ class Blowfish:
         return b"".join(out)
 
 
-def openfire_encrypt(password_key, password):
-    """What stands in ofUser.encryptedPassword."""
+def openfire_encrypt(password_key, password, padding=None):
+    """What stands in ofUser.encryptedPassword; with another padding it is none."""
     plain = password.encode("utf-16-be")
-    padding = 8 - len(plain) % 8
+    if padding is None:
+        padding = bytes([8 - len(plain) % 8]) * (8 - len(plain) % 8)
     iv = os.urandom(8)
     cipher = Blowfish(hashlib.sha1(password_key.encode()).digest())
-    return (iv + cipher.cbc(iv, plain + bytes([padding]) * padding)).hex()
+    return (iv + cipher.cbc(iv, plain + padding)).hex()
