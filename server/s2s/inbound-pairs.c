@@ -8,6 +8,8 @@
 #include "s2s/dialback-key.h"
 #include "s2s/s2s-private.h"
 
+enum { FAILURES_MAX = 20 };
+
 /* ---- pairs ---- */
 
 struct pair *pair_find(const struct inbound *inbound, const char *from, const char *to)
@@ -60,6 +62,16 @@ static bool has_proved(const struct inbound *inbound, const char *from)
 	return false;
 }
 
+/* Each failure may have cost us a call to somebody who has not asked for it: a connection gets only
+ * so many. */
+static void failure_count(struct inbound *inbound)
+{
+	inbound->failures++;
+	if (inbound->failures >= FAILURES_MAX)
+		stream_fail(
+		    inbound->stream, STREAM_POLICY_VIOLATION, "too many domains were not proved");
+}
+
 /* On this worker. */
 static size_t connections_of(const char *from)
 {
@@ -94,6 +106,8 @@ void inbound_check(struct inbound *inbound)
 {
 	const struct pair *pair;
 
+	if (!s2s_config()->enabled)
+		stream_fail(inbound->stream, STREAM_POLICY_VIOLATION, "federation is off");
 	LIST_FOREACH (pair, &inbound->pairs, next)
 		if (s2s_policy(pair->from) == S2S_DENIED || !remote_is_ours(pair->to)) {
 			stream_fail(inbound->stream,
@@ -134,6 +148,12 @@ static enum rc result_fault(const struct inbound *inbound, const struct dialback
 	                                                                 : RC_OK;
 }
 
+static void result_refuse(struct inbound *inbound, const struct dialback *result, enum rc rc)
+{
+	result_send(inbound, result->from, result->to, DIALBACK_ERROR, rc);
+	failure_count(inbound);
+}
+
 /* A certificate that proves the domain does as well as its server would. */
 static void result_check(struct inbound *inbound, const struct dialback *result)
 {
@@ -146,7 +166,7 @@ static void result_check(struct inbound *inbound, const struct dialback *result)
 	if (s2s_policy(result->from) != S2S_DIALBACK) {
 		log_info(stream_log(inbound->stream), "server refused", KV("from", result->from),
 		    KV("why", why));
-		result_send(inbound, result->from, result->to, DIALBACK_ERROR, RC_NOT_AUTHORIZED);
+		result_refuse(inbound, result, RC_NOT_AUTHORIZED);
 		return;
 	}
 	pair_add(inbound, result->from, result->to);
@@ -162,7 +182,7 @@ static void result_receive(struct inbound *inbound, const struct dialback *resul
 	if (pair != NULL && pair->state == PAIR_PROVED)
 		result_send(inbound, result->from, result->to, DIALBACK_VALID, RC_OK);
 	else if (rc != RC_OK && pair == NULL)
-		result_send(inbound, result->from, result->to, DIALBACK_ERROR, rc);
+		result_refuse(inbound, result, rc);
 	else if (pair == NULL)
 		result_check(inbound, result);
 }
@@ -177,6 +197,7 @@ static void result_invalid(struct inbound *inbound, struct pair *pair)
 	result_send(inbound, pair->from, pair->to, is_known ? DIALBACK_ERROR : DIALBACK_INVALID,
 	    RC_FORBIDDEN);
 	pair_remove(inbound, pair);
+	failure_count(inbound);
 	if (!is_known)
 		stream_end(inbound->stream);
 }
@@ -195,6 +216,7 @@ void inbound_told(struct inbound *inbound, const struct verify *verify)
 	} else {
 		result_send(inbound, pair->from, pair->to, DIALBACK_ERROR, verify->rc);
 		pair_remove(inbound, pair);
+		failure_count(inbound);
 	}
 }
 

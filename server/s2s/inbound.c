@@ -258,7 +258,7 @@ void s2s_accept(void *state, int fd, struct address *address)
 	struct inbound *inbound;
 	struct transport *transport;
 
-	if (s2s.is_closed) {
+	if (s2s.is_closed || !s2s_config()->enabled) {
 		close(fd);
 		address_release(&address);
 		return;

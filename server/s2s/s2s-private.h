@@ -109,6 +109,7 @@ struct inbound {
 	size_t pair_count;
 	struct timer *timer;
 	int64_t used_ms;
+	unsigned failures;   /* domains that were not proved */
 	unsigned at_work;    /* stanzas that are not dealt with */
 	bool is_held;        /* they are too many: nothing more is read */
 	unsigned references; /* the stream, receipts, keys on their way */

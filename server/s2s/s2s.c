@@ -35,14 +35,20 @@ static bool is_banned(const char *domain)
 	return is;
 }
 
+/* A reload may have turned federation off. */
 enum config_s2s_policy s2s_policy(const char *domain)
 {
-	return is_banned(domain) ? S2S_DENIED : config_s2s_policy(s2s_config(), domain);
+	return !s2s_config()->enabled || is_banned(domain)
+	           ? S2S_DENIED
+	           : config_s2s_policy(s2s_config(), domain);
 }
 
 bool s2s_is_certified(const struct stream *stream, const char *domain, const char **why_out)
 {
-	return transport_peer_is(stream_transport(stream), home_config()->trust, domain, why_out);
+	const struct tls_trust *trust = home_config()->trust;
+
+	*why_out = "federation is off";
+	return trust != NULL && transport_peer_is(stream_transport(stream), trust, domain, why_out);
 }
 
 /* ---- the way out ---- */

@@ -166,6 +166,34 @@ def _():
         second.end()
 
 
+@test("a connection may fail to prove so many domains, and no more")
+def _():
+    with Federation(ONE) as federation:
+        stranger = peer(federation.servers[ONE], sender=TWO)
+        for number in range(20):
+            stranger.send(f"<db:result from='d{number}.example' to='{ONE}'>00</db:result>")
+            stranger.expect(f"<result xmlns='{DIALBACK}' to='d{number}.example' type='error'/>")
+        stranger.expect_stream_error("policy-violation")
+
+
+@test("a reload that turns federation off ends what there is, and lets nobody in")
+def _():
+    with Federation(ONE) as federation:
+        one = federation.servers[ONE]
+        r = federation.account("romeo", ONE).login(presence=True)
+        connection, port = proved(federation), one.ports["s2s"]
+        early = peer(one, sender=TWO)
+        one.configured_ports = {"c2s": one.ports["c2s"]}
+        one.reload("reloaded")
+        connection.expect_stream_error("policy-violation")
+        early.expect_stream_error("policy-violation")
+        late = Connection(port, name="late", domain=ONE)
+        one.connections.append(late)
+        late.expect_close()
+        r.send(f"<message to='x@{TWO}' id='m'><body>?</body></message>")
+        r.expect(f"<message type='error' id='m'><error><remote-server-not-found xmlns='{NS.stanzas}'/></error></message>")
+
+
 @test("bans of domains hold for other servers: what is there ends, what comes is refused, nothing goes")
 def _():
     with Federation(ONE) as federation:
