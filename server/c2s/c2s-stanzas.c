@@ -30,32 +30,16 @@ static bool from_is_own(struct arena *arena, const struct element *element, cons
 	       (jid_is_bare(from) || jid_equal(from, own));
 }
 
-static enum stanza_type error_type_of(const struct element *element)
-{
-	if (text_equal(element_name(element), "iq"))
-		return IQ_TYPE_ERROR;
-	return text_equal(element_name(element), "presence") ? PRESENCE_ERROR : MESSAGE_ERROR;
-}
-
-/* A stanza that is none: bad address, bad iq. Nothing is sent in answer to an error or a result.
- * The error comes from whom it was for, if that is an address, and an iq's always has an id (RFC
- * 6120 section 8.3.1). */
+/* A stanza that is none: bad address, bad iq. */
 static void c2s_refuse(
     struct c2s *c2s, struct arena *arena, const struct element *element, enum rc rc)
 {
-	const char *type = element_attribute(element, "type");
-	const char *id = element_attribute(element, "id");
 	const char *to = element_attribute(element, "to");
-	struct stanza *error;
+	struct stanza *error = stanza_refusal(
+	    element, c2s->session->jid, to == NULL ? NULL : jid_parse(arena, to), rc);
 
-	if (text_equal(type, "error") || text_equal(type, "result"))
-		return;
-	if (id == NULL && error_type_of(element) == IQ_TYPE_ERROR)
-		id = "";
-	error = stanza_new(error_type_of(element), to == NULL ? NULL : jid_parse(arena, to),
-	    c2s->session->jid, id);
-	element_add(stanza_element(error), stanza_error_element(stanza_arena(error), rc, NULL));
-	stream_send(c2s->stream, error, NULL, NULL);
+	if (error != NULL)
+		stream_send(c2s->stream, error, NULL, NULL);
 	stanza_unref(&error);
 }
 

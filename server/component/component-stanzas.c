@@ -45,27 +45,13 @@ static struct receipt *component_receipt(struct component *component)
 	return receipt_new(component_settled, component, 0);
 }
 
-/* An error for what is no stanza in spite of its name, unless it is an answer itself (RFC 6120
- * section 8.3.1). */
 static void stanza_refuse(struct component *component, const struct element *element,
     const struct jid *from, const struct jid *to, enum rc rc)
 {
-	const char *type = element_attribute(element, "type");
-	const char *id = element_attribute(element, "id");
-	enum stanza_type error_type = MESSAGE_ERROR;
-	struct stanza *error;
+	struct stanza *error = stanza_refusal(element, from, to, rc);
 
-	if (text_equal(type, "error") || text_equal(type, "result"))
-		return;
-	if (text_equal(element_name(element), "iq"))
-		error_type = IQ_TYPE_ERROR;
-	else if (text_equal(element_name(element), "presence"))
-		error_type = PRESENCE_ERROR;
-	if (id == NULL && error_type == IQ_TYPE_ERROR)
-		id = "";
-	error = stanza_new(error_type, to, from, id);
-	element_add(stanza_element(error), stanza_error_element(stanza_arena(error), rc, NULL));
-	stream_send(component->stream, error, NULL, NULL);
+	if (error != NULL)
+		stream_send(component->stream, error, NULL, NULL);
 	stanza_unref(&error);
 }
 

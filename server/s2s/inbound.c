@@ -145,24 +145,15 @@ static struct receipt *inbound_receipt(struct inbound *inbound)
 	return receipt_new(inbound_settled, inbound, 0);
 }
 
-/* RFC 6120 section 8.3.1: what is no stanza in spite of its name goes back, unless it is an answer.
- */
-static void stanza_refuse(struct arena *arena, const struct element *element,
-    const struct jid *from, const struct jid *to, enum rc rc)
+/* What is no stanza in spite of its name goes back. */
+static void stanza_refuse(
+    const struct element *element, const struct jid *from, const struct jid *to, enum rc rc)
 {
-	const char *type = element_attribute(element, "type");
-	const char *id = element_attribute(element, "id");
-	bool is_iq = text_equal(element_name(element), "iq");
-	struct stanza *error;
+	struct stanza *error = stanza_refusal(element, from, to, rc);
 
-	if (text_equal(type, "error") || text_equal(type, "result"))
-		return;
-	error = stanza_new(
-	    is_iq ? IQ_TYPE_ERROR : PRESENCE_ERROR, to, from, id == NULL && is_iq ? "" : id);
-	element_add(stanza_element(error), stanza_error_element(stanza_arena(error), rc, NULL));
-	router_send(error, NULL);
+	if (error != NULL)
+		router_send(error, NULL);
 	stanza_unref(&error);
-	(void)arena;
 }
 
 /* RFC 6120 sections 4.9.3.7, 4.9.3.9 and 8.1. The stream error there is to be, or -1. */
@@ -210,7 +201,7 @@ static void inbound_stanza(
 	}
 	stanza = stanza_from_element(arena, element, from, to, &rc);
 	if (stanza == NULL) {
-		stanza_refuse(arena, element, from, to, rc);
+		stanza_refuse(element, from, to, rc);
 		arena_free(&arena);
 		return;
 	}

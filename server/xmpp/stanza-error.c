@@ -2,6 +2,7 @@
 #include "xmpp/stanza-private.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "xml/element.h"
 #include "xmpp/ns.h"
 
@@ -39,6 +40,28 @@ struct stanza *stanza_error(const struct stanza *request, enum rc rc, const char
 		return NULL;
 	error = stanza_new(error_type(request->kind), request->to, request->from, request->id);
 	element_add(error->element, stanza_error_element(error->arena, rc, text));
+	return error;
+}
+
+static enum stanza_kind kind_named(const char *name)
+{
+	if (text_equal(name, "iq"))
+		return STANZA_IQ;
+	return text_equal(name, "presence") ? STANZA_PRESENCE : STANZA_MESSAGE;
+}
+
+struct stanza *stanza_refusal(
+    const struct element *element, const struct jid *from, const struct jid *to, enum rc rc)
+{
+	const char *type = element_attribute(element, "type");
+	const char *id = element_attribute(element, "id");
+	enum stanza_kind kind = kind_named(element_name(element));
+	struct stanza *error;
+
+	if (text_equal(type, "error") || text_equal(type, "result"))
+		return NULL;
+	error = stanza_new(error_type(kind), to, from, id == NULL && kind == STANZA_IQ ? "" : id);
+	element_add(error->element, stanza_error_element(error->arena, rc, NULL));
 	return error;
 }
 

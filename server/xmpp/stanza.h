@@ -63,6 +63,11 @@ struct stanza *stanza_reply(const struct stanza *request);
 /* An error with the condition of `rc` and, where not NULL, a human text. Returns NULL where none is
  * due: the request is itself an error or a result. */
 struct stanza *stanza_error(const struct stanza *request, enum rc rc, const char *text);
+/* The error for an element that stanza_from_element() has refused, to `from`, and from `to`, if that
+ * is an address at all (may be NULL). An iq's always has an id (RFC 6120 section 8.1.3). Returns NULL
+ * where none is due, as above. */
+struct stanza *stanza_refusal(const struct element *element, const struct jid *from,
+    const struct jid *to, enum rc rc);
 /* The same stanza with other addresses (NULL: none); shares the children. */
 struct stanza *stanza_readdress(
     const struct stanza *stanza, const struct jid *from, const struct jid *to);

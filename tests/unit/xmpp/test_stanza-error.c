@@ -110,10 +110,49 @@ static int open_profiles(void **state)
 	return 0;
 }
 
+/* What stanza_from_element() does not take, from a@b to c@d. */
+static void test_refusals(void **state)
+{
+	static const struct {
+		const char *name, *type, *id, *refusal;
+	} rows[] = {
+		{ "iq", "get", "1",
+		    "<iq from='c@d' to='a@b' id='1' type='error'><error type='modify'>"
+		    "<bad-request xmlns='" STANZAS "'/></error></iq>" },
+		{ "iq", NULL, NULL,
+		    "<iq from='c@d' to='a@b' id='' type='error'><error type='modify'>"
+		    "<bad-request xmlns='" STANZAS "'/></error></iq>" },
+		{ "message", "chat", NULL,
+		    "<message from='c@d' to='a@b' type='error'><error type='modify'>"
+		    "<bad-request xmlns='" STANZAS "'/></error></message>" },
+		{ "presence", "what", "2",
+		    "<presence from='c@d' to='a@b' id='2' type='error'><error type='modify'>"
+		    "<bad-request xmlns='" STANZAS "'/></error></presence>" },
+		{ "iq", "result", "1", NULL },
+		{ "iq", "error", "1", NULL },
+		{ "message", "error", "1", NULL },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct arena *arena = arena_new(0);
+		struct element *element = element_new(arena, "jabber:client", rows[i].name);
+
+		if (rows[i].type != NULL)
+			element_set(arena, element, "type", rows[i].type);
+		if (rows[i].id != NULL)
+			element_set(arena, element, "id", rows[i].id);
+		assert_stanza(stanza_refusal(element, jid_parse(arena, "a@b"),
+				  jid_parse(arena, "c@d"), RC_BAD_REQUEST),
+		    rows[i].refusal);
+		arena_free(&arena);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_element),
 		cmocka_unit_test(test_delay),
 	};
