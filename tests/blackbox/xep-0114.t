@@ -343,22 +343,35 @@ def _():
         late.expect_stream_error("policy-violation")
 
 
-@test("Limits: a component that reads nothing is cut off, and senders are told")
+@test("Limits: a component that reads nothing is cut off, and what it has not taken comes back")
 def _():
     with start(limits={"output_hard_bytes": 131072, "output_soft_bytes": 65536, "bytes_per_second": 0}) as server:
-        r = server.account("romeo").login(presence=True)
+        r = server.account("romeo", worker=0).login(presence=True)
         Component(server).admitted()
-        body = "x" * 20000
-        told = None
-        for number in range(2000):
+        body = "x" * 50000
+        away = f"<message type='error'>{AWAY}</message>"
+        # One at a time, on the worker of the component: all but the last were sent while it was there.
+        for number in range(1000):
             r.send(f"<message id='{number}' to='{GATEWAY}'><body>{body}</body></message>")
-            r.poll()
-            told = r.take(f"<message type='error'>{AWAY}</message>")
-            if told is not None:
+            r.sync()
+            if r.take(away) is not None:
                 break
-        if told is None:
+        else:
             raise Failure("nobody is told")
         server.wait_log("component disconnected")
+        r.expect(away)
+
+
+@test("Limits: a component may send more than a client, and much at once")
+def _():
+    with start() as server:
+        romeo = server.account("romeo")
+        c = Component(server).admitted()
+        body = "x" * 400
+        c.send("".join(f"<message from='{GATEWAY}' to='{romeo.jid}' type='chat'><body>{body}</body></message>"
+                       for _ in range(4000)))
+        c.send(f"<iq type='get' id='last' from='{GATEWAY}' to='example.org'><ping xmlns='{NS.ping}'/></iq>")
+        c.gets("<iq type='result' id='last'/>")
 
 
 def check(server):
