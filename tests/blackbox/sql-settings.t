@@ -5,9 +5,11 @@ import signal
 import time
 
 from harness import *
+from lib.cluster import Cluster
 from lib.database import FLAVOUR, literal
 
 POSTGRESQL = FLAVOUR == "postgresql"
+CLUSTER = Cluster() if POSTGRESQL else None
 ITEM = "<query xmlns='jabber:iq:roster'><item jid='{}@example.net'/></query>"
 
 
@@ -245,6 +247,9 @@ def _():
 @test("what was set is in force before anybody is let in, after a restart and after a kill")
 def _(server, romeo):
     set_to(server, "allow_plain", "false")
+    server.restart()
+    if "PLAIN" in show(server.connect().features):
+        raise Failure("PLAIN is offered")
     server.stop()
     change(server, "limits.sessions_per_account", "1")
     server.start()
@@ -387,6 +392,17 @@ if POSTGRESQL:
             server.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                        " WHERE usename = 'godwit_server' AND datname = current_database()")
             set_to(server, "limits.unacked_seconds", str(number + 2))
+        forget(server)
+
+    @test("PostgreSQL restarts between two changes, and dies after one: both are in force", timeout=60)
+    def _(server):
+        set_to(server, "limits.unacked_seconds", "5")
+        for action, value in (("restart", "6"), ("kill", "7")):
+            server.database.disconnect()
+            CLUSTER.do(action)
+            if action == "kill":
+                CLUSTER.do("start")
+            set_to(server, "limits.unacked_seconds", value)
         forget(server)
 
     @test("an administrator's role changes values and nothing else, an onlooker's nothing")
