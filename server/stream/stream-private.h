@@ -52,8 +52,8 @@ struct login {
 	unsigned failures;
 	unsigned bind_failures;
 	char *username; /* SASL has told; prepared */
-	char *
-	    claim; /* bare `from` of the peer's header on TLS, or NULL; to a server: whom we call */
+	/* Bare `from` of the peer's header on TLS, or NULL; to a server: whom we call. */
+	char *claim;
 	char *header_id;         /* with servers and components: of the called end's header */
 	struct element *offered; /* to a server: its features, while EXTERNAL is tried */
 	struct arena *offered_arena;
