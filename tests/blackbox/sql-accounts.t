@@ -132,7 +132,8 @@ def _(server, romeo):
     r.expect_stream_error("not-authorized")
     if can_login(romeo) or can_login(romeo, mechanism="PLAIN"):
         raise Failure("the old password lets somebody in")
-    server.wait_log("password set with SQL cannot be used", since=mark)
+    # As long as a write waits for the lock.
+    server.wait_log("password set with SQL cannot be used", since=mark, timeout=30)
     server.sql("ROLLBACK")
     settled(server, romeo)
     romeo.password = "other"
