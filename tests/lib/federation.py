@@ -59,11 +59,13 @@ class Federation:
         return self
 
     def __exit__(self, *_):
-        for server in self.servers.values():
-            if server.running():
-                server.stop()
-            server.close()
-        self.authority.close()
+        try:
+            for server in self.servers.values():
+                if server.running():
+                    server.stop()
+                server.close()
+        finally:
+            self.authority.close()
 
     def start(self, *domains, settings="", **options):
         """A server for these domains; the first names it."""
