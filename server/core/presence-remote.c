@@ -117,8 +117,9 @@ void presence_remote_note(const struct account *account, const struct stanza *pr
 	struct arena *arena;
 	const char *domain;
 
+	/* What strangers may send would have no bound. */
 	if (from == NULL || stanza_type(presence) != PRESENCE_AVAILABLE ||
-	    config_serves(home_config(), from))
+	    config_serves(home_config(), from) || !account_sees_presence_of(account, from))
 		return;
 	arena = arena_new(0);
 	domain = jid_domain(arena, from);
@@ -137,6 +138,11 @@ void presence_remote_forget(const struct account *account)
 		    hash_remove(watchers, jid_text(account->jid), strlen(jid_text(account->jid)));
 	if (watcher != NULL)
 		watcher_free(watcher);
+}
+
+size_t presence_remote_count(void)
+{
+	return hash_count(horizons);
 }
 
 /* ---- news of a domain ---- */

@@ -3,6 +3,8 @@
 #ifndef GODWIT_CORE_PRESENCE_REMOTE_H
 #define GODWIT_CORE_PRESENCE_REMOTE_H
 
+#include <stddef.h>
+
 struct account;
 struct stanza;
 
@@ -11,6 +13,9 @@ struct stanza;
 void presence_remote_lost(const char *domain);
 /* The same accounts ask again (RFC 6121 section 4.3). */
 void presence_remote_back(const char *domain);
+
+/* How many domains are watched from this worker: where its users who are online have contacts. */
+size_t presence_remote_count(void);
 
 /* Called by the core: a presence has arrived for the account; nobody of it is available any more.
  */

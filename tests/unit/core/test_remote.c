@@ -171,8 +171,8 @@ static void test_errors(void **state)
 	end();
 }
 
-/* A domain is lost without a word: its contacts are gone for who has seen them; and asked for when it
- * is back. */
+/* A domain is lost without a word: its contacts are gone for who has seen them; and asked for when
+ * it is back. */
 static void test_lost_domain(void **state)
 {
 	(void)state;
@@ -204,6 +204,34 @@ static void test_lost_domain(void **state)
 	end();
 }
 
+/* Only where contacts are: strangers' domains would be without number. */
+static void test_watched(void **state)
+{
+	struct arena *arena = arena_new(0);
+
+	(void)state;
+	begin(&verona, NULL);
+	says(&orchard, "<presence/>");
+	for (int i = 0; i < 100; i++)
+		arrives(arena_printf(arena,
+		    "<presence xmlns='jabber:client' from='x@d%d.example/y'"
+		    " to='romeo@example.org'/>",
+		    i));
+	settle();
+	assert_int_equal(presence_remote_count(), 0);
+	arrives("<presence xmlns='jabber:client' from='" BENVOLIO "/x' to='romeo@example.org'/>");
+	settle();
+	assert_int_equal(presence_remote_count(), 1);
+	ignores(&orchard);
+	text_clear(&sent);
+	says(&orchard, "<presence type='unavailable'/>");
+	settle();
+	assert_int_equal(presence_remote_count(), 0);
+	text_clear(&sent);
+	end();
+	arena_free(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +241,7 @@ int main(void)
 		WORLD_TEST(test_subscription),
 		WORLD_TEST(test_errors),
 		WORLD_TEST(test_lost_domain),
+		WORLD_TEST(test_watched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
