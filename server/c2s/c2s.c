@@ -201,6 +201,5 @@ size_t c2s_count(void)
 void c2s_stop(void)
 {
 	gate.shutting_down = false;
-	bans_watch(NULL);
-	bans_install(NULL);
+	bans_stop();
 }

@@ -11,6 +11,9 @@
 #include "net/network.h"
 #include "xmpp/jid.h"
 
+/* Those who have connections. */
+enum { WATCHERS_MAX = 4 };
+
 struct ban {
 	struct network network; /* of an address */
 	int64_t expires_us;     /* 0: never */
@@ -25,7 +28,10 @@ struct bans {
 };
 
 static _Thread_local struct bans *current;
-static _Thread_local void (*watcher)(void);
+static _Thread_local struct {
+	void (*list[WATCHERS_MAX])(void);
+	size_t count;
+} watchers;
 
 struct bans *bans_new(void)
 {
@@ -93,15 +99,25 @@ void bans_install(struct bans *bans)
 {
 	struct bans *old = current;
 
-	current = bans == NULL ? NULL : bans_ref(bans);
+	current = bans_ref(bans);
 	bans_unref(&old);
-	if (watcher != NULL)
-		watcher();
+	for (size_t i = 0; i < watchers.count; i++)
+		watchers.list[i]();
 }
 
 void bans_watch(void (*installed)(void))
 {
-	watcher = installed;
+	for (size_t i = 0; i < watchers.count; i++)
+		if (watchers.list[i] == installed)
+			return;
+	ASSERT(watchers.count < WATCHERS_MAX);
+	watchers.list[watchers.count++] = installed;
+}
+
+void bans_stop(void)
+{
+	bans_unref(&current);
+	watchers.count = 0;
 }
 
 static bool ban_counts(const struct ban *ban)

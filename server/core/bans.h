@@ -20,10 +20,12 @@ void bans_unref(struct bans **bans);
 bool bans_add(struct bans *bans, const char *address, const char *jid, const char *domain,
     int64_t expires_us);
 
-/* On each worker: this list (lent; NULL: none) counts from now on. Then calls what was given to
- * bans_watch() there. */
+/* On each worker: this list (lent) counts from now on. Then calls all that was given to
+ * bans_watch() there, once each however often it was. */
 void bans_install(struct bans *bans);
 void bans_watch(void (*installed)(void));
+/* On each worker, at the end: nobody is kept out any more, and nobody told. */
+void bans_stop(void);
 /* Whether who comes from there is kept out; the text is of an IP address. */
 bool bans_have_peer(const struct sockaddr *peer);
 bool bans_have_address(const char *address);

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/bans.h"
 #include "core/remote.h"
 #include "s2s/dialback-key.h"
 #include "s2s/s2s-private.h"
@@ -101,13 +102,15 @@ bool pair_prove(struct inbound *inbound, struct pair *pair, const char *how)
 	return true;
 }
 
-/* After a reload: nobody who is not talked to any more. */
 void inbound_check(struct inbound *inbound)
 {
 	const struct pair *pair;
 
-	if (!s2s_config()->enabled)
-		stream_fail(inbound->stream, STREAM_POLICY_VIOLATION, "federation is off");
+	if (!s2s_config()->enabled ||
+	    bans_have_address(transport_peer(stream_transport(inbound->stream)))) {
+		stream_fail(inbound->stream, STREAM_POLICY_VIOLATION, NULL);
+		return;
+	}
 	LIST_FOREACH (pair, &inbound->pairs, next)
 		if (s2s_policy(pair->from) == S2S_DENIED || !remote_is_ours(pair->to)) {
 			stream_fail(inbound->stream,

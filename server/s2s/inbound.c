@@ -274,8 +274,16 @@ void inbounds_configure(void)
 	LIST_FOREACH (inbound, &s2s.inbound, sibling) {
 		stream_set_settings(inbound->stream, &s2s.settings_in);
 		transport_set_limits(stream_transport(inbound->stream), &s2s.limits);
-		inbound_check(inbound);
 	}
+	inbounds_check();
+}
+
+void inbounds_check(void)
+{
+	struct inbound *inbound;
+
+	LIST_FOREACH (inbound, &s2s.inbound, sibling)
+		inbound_check(inbound);
 }
 
 void inbounds_close(void)

@@ -366,21 +366,34 @@ static void link_timer(void *state)
 
 /* ---- all of them ---- */
 
-/* Those that may not be any more. */
+/* One that is still about to say who it is will be looked at then. */
+static bool link_may_be(const struct link *link)
+{
+	enum config_s2s_policy policy = s2s_policy(link->remote);
+
+	return policy == S2S_DIALBACK ||
+	       (policy == S2S_SECURE && (link->is_certified || link->state == LINK_GREETING));
+}
+
+void links_check(void)
+{
+	struct link *link;
+	size_t cursor = 0;
+
+	while ((link = hash_next(s2s.links, &cursor)) != NULL)
+		if (link->stream != NULL && !link_may_be(link))
+			stream_fail(link->stream, STREAM_POLICY_VIOLATION, NULL);
+}
+
 void links_configure(void)
 {
 	struct link *link;
 	size_t cursor = 0;
 
-	while ((link = hash_next(s2s.links, &cursor)) != NULL) {
-		enum config_s2s_policy policy = s2s_policy(link->remote);
-
-		if (link->stream == NULL)
-			continue;
-		stream_set_settings(link->stream, &s2s.settings_out);
-		if (policy == S2S_DENIED || (policy == S2S_SECURE && !link->is_certified))
-			stream_fail(link->stream, STREAM_POLICY_VIOLATION, NULL);
-	}
+	while ((link = hash_next(s2s.links, &cursor)) != NULL)
+		if (link->stream != NULL)
+			stream_set_settings(link->stream, &s2s.settings_out);
+	links_check();
 }
 
 void links_shutdown(void)

@@ -162,6 +162,8 @@ void link_alive(struct link *link);
 void link_clear(struct link *link);
 bool link_is_needed(const struct link *link);
 void links_configure(void);
+/* Ends those that may not be any more. */
+void links_check(void);
 void links_shutdown(void);
 void links_stop(void);
 
@@ -213,6 +215,8 @@ void inbound_told(struct inbound *inbound, const struct verify *verify);
 void inbound_ref(struct inbound *inbound);
 void inbound_unref(struct inbound *inbound);
 void inbounds_configure(void);
+/* Ends those that may not be any more. */
+void inbounds_check(void);
 void inbounds_close(void);
 void inbounds_stop(void);
 /* NULL: there is none. */
@@ -221,7 +225,7 @@ struct pair *pair_add(struct inbound *inbound, const char *from, const char *to)
 void pair_remove(struct inbound *inbound, struct pair *pair);
 /* Whether stanzas of these domains may come. */
 bool pair_covers(const struct inbound *inbound, const char *from, const char *to);
-/* Ends it if it may not go on with the configuration in force. */
+/* Ends it if it may not go on with the configuration and the bans in force. */
 void inbound_check(struct inbound *inbound);
 /* From now on they may; false, and the stream has ended, if that domain has too
  * many connections. */

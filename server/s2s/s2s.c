@@ -128,6 +128,13 @@ void s2s_init(void)
 
 /* ---- settings ---- */
 
+/* Somebody was banned, or is not any more. */
+static void s2s_check_bans(void)
+{
+	inbounds_check();
+	links_check();
+}
+
 void s2s_configure(void)
 {
 	const struct config *config = home_config();
@@ -155,6 +162,7 @@ void s2s_configure(void)
 	};
 	if (s2s.links == NULL)
 		s2s.links = hash_new();
+	bans_watch(s2s_check_bans);
 	inbounds_configure();
 	links_configure();
 }
