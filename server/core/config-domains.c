@@ -4,11 +4,65 @@
  * and its row says why. */
 #include "core/config-private.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "net/tls.h"
 #include "xmpp/jid.h"
+
+/* ---- by name ---- */
+
+static int name_order(const void *a, const void *b)
+{
+	const struct config_domain *const *left = a, *const *right = b;
+
+	return strcmp((*left)->name, (*right)->name);
+}
+
+void config_domains_set(
+    struct config *config, const struct config_domain *domains, size_t count, struct arena *arena)
+{
+	const struct config_domain **by_name =
+	    arena_alloc_zero(arena, (count + 1) * sizeof(struct config_domain *));
+
+	for (size_t i = 0; i < count; i++)
+		by_name[i] = &domains[i];
+	qsort(by_name, count, sizeof(struct config_domain *), name_order);
+	config->domains = domains;
+	config->domains_by_name = by_name;
+	config->domain_count = count;
+}
+
+/* The name need not end in a NUL. */
+static int name_compare(const void *key, const void *member)
+{
+	const struct span *name = key;
+	const struct config_domain *const *domain = member;
+	int order = strncmp(name->at, (*domain)->name, name->length);
+
+	return order == 0 && (*domain)->name[name->length] != '\0' ? -1 : order;
+}
+
+static const struct config_domain *domain_find(const struct config *config, struct span name)
+{
+	const struct config_domain *const *found = bsearch(&name, config->domains_by_name,
+	    config->domain_count, sizeof(struct config_domain *), name_compare);
+
+	return found == NULL ? NULL : *found;
+}
+
+const struct config_domain *config_domain(const struct config *config, const char *name)
+{
+	return name == NULL ? NULL : domain_find(config, span_of(name));
+}
+
+bool config_serves(const struct config *config, const struct jid *jid)
+{
+	return domain_find(config, jid_domain_span(jid)) != NULL;
+}
 
 /* ---- rows ---- */
 
@@ -105,7 +159,7 @@ static struct config_domain_row *row_of_served(const struct config *config, cons
 void config_domains_add(
     struct config *config, const struct config_tables *tables, struct arena *arena)
 {
-	size_t more = tables == NULL ? 0 : tables->domain_count;
+	size_t more = tables == NULL ? 0 : tables->domain_count, count = config->domain_count;
 	struct config_domain *domains =
 	    arena_alloc_zero(arena, (config->domain_count + more) * sizeof *domains);
 
@@ -116,7 +170,8 @@ void config_domains_add(
 		domains[i].row = &config->rows[config->row_count++];
 		*domains[i].row = row_of_file(&domains[i]);
 	}
-	config->domains = domains;
+	/* Until then only those of the file are found: the table has each name once. */
+	config_domains_set(config, domains, count, arena);
 	for (size_t i = 0; i < more; i++) {
 		struct config_domain_row *row = &config->rows[config->row_count];
 		const char *wrong = name_wrong(config, tables->domains[i].name, arena);
@@ -128,8 +183,9 @@ void config_domains_add(
 		if (wrong != NULL)
 			row_say(row, ROW_FAILED, wrong);
 		else
-			domains[config->domain_count++] = domain_of_row(config, row, arena);
+			domains[count++] = domain_of_row(config, row, arena);
 	}
+	config_domains_set(config, domains, count, arena);
 }
 
 /* ---- certificates ---- */
@@ -183,8 +239,7 @@ void config_domains_settle(struct config *config, const struct config *old,
 		row_say(domain->row, ROW_SERVED, domain_remark(domain, old, all_fresh, arena));
 		domains[count++] = *domain;
 	}
-	config->domains = domains;
-	config->domain_count = count;
+	config_domains_set(config, domains, count, arena);
 	for (size_t i = 0; i < config->row_count; i++)
 		row_compare(&config->rows[i], old);
 }

@@ -24,7 +24,10 @@ const char *config_read(const struct config_file *file, struct config *config,
 /* config-sections.c: a path of the file is relative to the folder of the file. */
 const char *config_path_resolve(const char *config_path, const char *path, struct arena *arena);
 
-/* config-domains.c: adds what the tables have to the domains of the file. */
+/* config-domains.c: these are served; the array and its strings are the configuration's. */
+void config_domains_set(struct config *config, const struct config_domain *domains, size_t count,
+    struct arena *arena);
+/* Adds what the tables have to the domains of the file. */
 void config_domains_add(
     struct config *config, const struct config_tables *tables, struct arena *arena);
 /* What they say of certificates; `all_fresh`: all files are to be read again. */

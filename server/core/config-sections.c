@@ -292,8 +292,7 @@ static const char *domains_read(
 			return config_part_wrong(part, arena,
 			    "domain \"%s\" stands there twice; take one away", domains[i].name);
 	}
-	config->domains = domains;
-	config->domain_count = count;
+	config_domains_set(config, domains, count, arena);
 	return NULL;
 }
 

@@ -327,22 +327,6 @@ void config_unref(struct config **config)
 
 /* ---- questions ---- */
 
-const struct config_domain *config_domain(const struct config *config, const char *name)
-{
-	for (size_t i = 0; i < config->domain_count; i++)
-		if (text_equal(config->domains[i].name, name))
-			return &config->domains[i];
-	return NULL;
-}
-
-bool config_serves(const struct config *config, const struct jid *jid)
-{
-	for (size_t i = 0; i < config->domain_count; i++)
-		if (jid_has_domain(jid, config->domains[i].name))
-			return true;
-	return false;
-}
-
 struct xml_limits config_xml_limits(const struct config *config, size_t max_bytes)
 {
 	const struct limits *limits = &config->limits;

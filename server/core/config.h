@@ -98,7 +98,8 @@ struct config {
 	enum log_format log_format;
 	const char *log_file;       /* NULL: standard error */
 	const char *const *modules; /* names, ended by NULL */
-	const struct config_domain *domains;
+	const struct config_domain *domains; /* in the order of the file */
+	const struct config_domain *const *domains_by_name;
 	size_t domain_count;
 	const struct config_listen *listens;
 	size_t listen_count;

@@ -281,6 +281,11 @@ bool jid_equal(const struct jid *a, const struct jid *b)
 	       is_same_bare(a, b) && memcmp(a->text, b->text, text_length(a)) == 0;
 }
 
+struct span jid_domain_span(const struct jid *jid)
+{
+	return (struct span){ domain_at(jid), jid->domain_length };
+}
+
 bool jid_has_domain(const struct jid *jid, const char *domain)
 {
 	return strncmp(domain_at(jid), domain, jid->domain_length) == 0 &&

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
 struct arena;
 
 #define JID_PART_MAX_BYTES 1023
@@ -89,6 +91,8 @@ static inline bool jid_is_domain(const struct jid *jid)
 bool jid_equal(const struct jid *a, const struct jid *b);
 /* The same without looking at resources. */
 bool jid_equal_bare(const struct jid *a, const struct jid *b);
+/* The domain part in jid_text(); lent. */
+struct span jid_domain_span(const struct jid *jid);
 /* Whether the domain part is this prepared text. */
 bool jid_has_domain(const struct jid *jid, const char *domain);
 

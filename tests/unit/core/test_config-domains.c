@@ -135,12 +135,43 @@ static int tear_down(void **state)
 	return rmdir(folder);
 }
 
+/* Whatever begins alike, and however many there are. */
+static void a_domain_is_found_by_its_whole_name(void **state)
+{
+	enum { MANY = 500 };
+	struct config_domain_row *rows = arena_alloc_zero(arena, MANY * sizeof *rows);
+	struct config *config;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++)
+		rows[i] = (struct config_domain_row){ .name = arena_printf(
+							  arena, "d%zu.example", MANY - i),
+			.certificate = "x",
+			.key = "y" };
+	config = amend(rows, MANY);
+	for (size_t i = 0; i < config->domain_count; i++) {
+		const char *name = config->domains[i].name;
+
+		assert_ptr_equal(config_domain(config, name), &config->domains[i]);
+		assert_true(config_serves(config,
+		    jid_parse(arena, arena_printf(arena, "example.org@%s/d1.example", name))));
+		assert_null(config_domain(config, arena_printf(arena, "%sx", name)));
+		assert_null(config_domain(config, arena_strndup(arena, name, strlen(name) - 1)));
+	}
+	assert_false(config_serves(config, jid_parse(arena, "d1.example@d501.example")));
+	assert_false(config_serves(config, jid_parse(arena, "d.example")));
+	assert_null(config_domain(config, ""));
+	assert_null(config_domain(config, NULL));
+	config_unref(&config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(those_of_the_file_have_rows),
 		cmocka_unit_test(others_are_added_and_the_file_wins),
 		cmocka_unit_test(what_is_no_name_fails_alone),
+		cmocka_unit_test(a_domain_is_found_by_its_whole_name),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
