@@ -2,6 +2,7 @@
 #ifndef GODWIT_NET_TLS_PRIVATE_H
 #define GODWIT_NET_TLS_PRIVATE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -60,6 +61,31 @@ const char *const *tls_peer_addresses(
 
 /* Whether the certificate names the domain by a DNS-ID (RFC 9525 section 6.3). */
 bool tls_certificate_names(X509 *certificate, const char *domain);
+
+/* tls-domain.c: a domain with its certificate. */
+struct tls_domain {
+	atomic_uint references;
+	char name[TLS_NAME_MAX];
+	char *certificate, *key, *client_ca; /* the files; the last may be NULL */
+	char *trouble; /* why something is kept that was loaded for it before; or NULL */
+	struct tls_pair pair;
+	struct tls_issuers issuers;
+	SSL_CTX *contexts[TLS_WORKERS_MAX]; /* of each worker */
+};
+
+/* A reference of the domain as it was `before` (may be NULL) if the files are the same and not to
+ * be read again; else a new one of that name (ASCII), which keeps what it had before of what cannot
+ * be loaded, and says so. NULL and a text if it has no certificate then. */
+struct tls_domain *tls_domain_load(const struct tls_certificate *certificate, const char *name,
+    struct tls_domain *before, struct arena *arena, const char **error_out);
+struct tls_domain *tls_domain_ref(struct tls_domain *domain);
+/* Accepts a pointer to NULL, leaves NULL. */
+void tls_domain_unref(struct tls_domain **domain);
+/* That of the current worker; NULL if libssl refuses. */
+SSL_CTX *tls_domain_context(struct tls_domain *domain);
+/* tls.c: libssl calls it when it has read a name (SNI, RFC 6066 section 3): the certificate of the
+ * domain asked for, or else that of before. */
+int tls_name_sent(SSL *ssl, int *alert, void *state);
 
 int64_t tls_time_us(const ASN1_TIME *time);
 
