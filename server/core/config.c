@@ -225,19 +225,27 @@ static bool value_drop(const struct recipe *recipe, const char *name, const char
 	return false;
 }
 
-/* A value may name a file that cannot be used: then it does not count. */
+/* Of the values that ask for a file of authorities the one that names it, or else the one that has
+ * any read. */
+static bool trust_drop(const struct recipe *recipe, const char *why)
+{
+	return value_drop(recipe, "s2s.ca", why) || value_drop(recipe, "s2s.enabled", why);
+}
+
+/* With values that need a file that cannot be used, these do not count. */
 static struct config *config_make(
     struct recipe *recipe, const struct config *old, bool all_fresh, const char **error_out)
 {
 	struct config_owner *owner = owner_make(recipe, error_out);
-	struct config *config =
-	    owner == NULL ? NULL : owner_certify(owner, old, all_fresh, recipe->arena, error_out);
+	struct config *config = NULL;
 
-	if (config != NULL || owner == NULL || !value_drop(recipe, "s2s.ca", *error_out))
-		return config;
-	owner = owner_try(recipe, error_out);
-	return owner == NULL ? NULL
-	                     : owner_certify(owner, old, all_fresh, recipe->arena, error_out);
+	while (owner != NULL) {
+		config = owner_certify(owner, old, all_fresh, recipe->arena, error_out);
+		if (config != NULL || !trust_drop(recipe, *error_out))
+			return config;
+		owner = owner_try(recipe, error_out);
+	}
+	return NULL;
 }
 
 struct config *config_load(const char *path, const struct module *const *modules, bool certificates,

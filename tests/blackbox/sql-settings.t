@@ -283,6 +283,23 @@ def _():
             change(server, "limits.roster_items", None)
 
 
+@test("a value that needs a file of godwit.conf which cannot be used does not count, the others do")
+def _():
+    with Server(settings='s2s { ca = "/nowhere.pem" }') as server:
+        change(server, "s2s.enabled", "true")
+        wait_until(lambda: "/nowhere.pem" in (column(server, "s2s.enabled", "error") or ""), "the error")
+        set_to(server, "limits.roster_items", "5")
+        server.restart()
+        if column(server, "s2s.enabled", "in_force") != "false" or column(server, "limits.roster_items", "in_force") != "5":
+            raise Failure("otherwise after a restart")
+        change(server, "s2s.ca", "/elsewhere.pem")
+        wait_until(lambda: "/elsewhere.pem" in (column(server, "s2s.ca", "error") or ""), "the error of the other")
+        if "/nowhere.pem" not in column(server, "s2s.enabled", "error"):
+            raise Failure("there is no file, and nothing is wrong")
+        set_to(server, "s2s.ca", server.certificate("example.org")[0])
+        wait_until(lambda: column(server, "s2s.enabled", "in_force") == "true", "it is on")
+
+
 @test("the value of a module that is not loaded waits for it")
 def _():
     with Server(modules=["disco", "ping", "version"]) as server:
