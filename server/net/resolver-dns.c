@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unbound-event.h>
 #include <unbound.h>
 #include <unistd.h>
@@ -57,6 +58,14 @@ static bool anchors_find(struct ub_ctx *context)
 	return false;
 }
 
+/* Not a device or a pipe, which may have no end. */
+static bool is_file(const char *path)
+{
+	struct stat about;
+
+	return access(path, R_OK) == 0 && stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
 static const char *anchors_add(
     struct dns *dns, const struct resolver_config *config, struct arena *arena)
 {
@@ -66,8 +75,7 @@ static const char *anchors_add(
 		dns->has_found_anchors = anchors_find(dns->context);
 		return NULL;
 	}
-	if (*file == '\0' ||
-	    (access(file, R_OK) == 0 && ub_ctx_add_ta_file(dns->context, file) == 0))
+	if (*file == '\0' || (is_file(file) && ub_ctx_add_ta_file(dns->context, file) == 0))
 		return NULL;
 	return arena_printf(arena,
 	    "trust_anchor_file \"%s\" cannot be read; name a file with the root's DNSKEY or DS "

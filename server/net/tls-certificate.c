@@ -5,9 +5,12 @@
 #include "net/tls-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -16,6 +19,9 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "net/tls.h"
+
+/* The authorities of a whole system are some hundred kilobytes. */
+#define MAX_PEM_BYTES (16 << 20)
 
 const char *tls_reason(void)
 {
@@ -30,17 +36,42 @@ const char *tls_reason(void)
 	return reason == NULL ? "no reason given" : reason;
 }
 
+/* Why this is no file of certificates; NULL: it may be one. What has no end, or keeps who reads it
+ * waiting, would hold up the whole server. */
+static const char *pem_refusal(int fd, struct stat *about_out)
+{
+	if (fstat(fd, about_out) != 0)
+		return strerror(errno);
+	if (S_ISDIR(about_out->st_mode))
+		return strerror(EISDIR);
+	if (!S_ISREG(about_out->st_mode))
+		return "it is a device or a pipe";
+	return about_out->st_size > MAX_PEM_BYTES ? "it is too large" : NULL;
+}
+
+/* Some files of the kernel say that they are empty and have no end: their word is taken. */
+static FILE *pem_stream(int fd, const struct stat *about)
+{
+	if (about->st_size > 0)
+		return fdopen(fd, "r");
+	close(fd);
+	return fopen("/dev/null", "re");
+}
+
 FILE *tls_open_pem(const char *what, const char *file, struct arena *arena, const char **error_out)
 {
-	FILE *stream = fopen(file, "re");
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool is_closed = fd < 0 && errno != ENOENT;
+	struct stat about;
+	const char *why = fd < 0 ? strerror(errno) : pem_refusal(fd, &about);
 
-	if (stream == NULL)
-		*error_out =
-		    arena_printf(arena, "%s %s cannot be read: %s; %s, or correct the path", what,
-			file, strerror(errno),
-			errno == ENOENT ? "put it there"
-					: "let the server's user read it (chown, chmod)");
-	return stream;
+	if (why == NULL)
+		return pem_stream(fd, &about);
+	*error_out = arena_printf(arena, "%s %s cannot be read: %s; %s, or correct the path", what,
+	    file, why, is_closed ? "let the server's user read it (chown, chmod)" : "put it there");
+	if (fd >= 0)
+		close(fd);
+	return NULL;
 }
 
 /* A passphrase cannot be asked for by a server. */

@@ -126,11 +126,17 @@ def _(server, romeo):
     nonsense = server.path("nonsense.pem")
     with open(nonsense, "w", encoding="ascii") as file:
         file.write("nonsense\n")
+    pipe, large = server.path("pipe"), server.path("large")
+    os.mkfifo(pipe)
+    with open(large, "wb") as file:
+        file.truncate((16 << 20) + 1)
     serve(server, good)
     for certificate, key, words in (("/nowhere.pem", pair[1], "/nowhere.pem"),
                                     (pair[0], "/nowhere.key", "/nowhere.key"),
                                     (pair[0], other[1], "key"), (nonsense, pair[1], "nonsense.pem"),
-                                    (pair[0], nonsense, "nonsense.pem"), (server.directory, pair[1], "")):
+                                    (pair[0], nonsense, "nonsense.pem"), (server.directory, pair[1], "directory"),
+                                    (pipe, pair[1], "pipe"), (pair[0], pipe, "pipe"), ("/dev/zero", pair[1], "device"),
+                                    ("/proc/self/pagemap", pair[1], "no certificate"), (large, pair[1], "too large")):
         bad = new_name()
         add(server, bad, certificate=certificate, key=key)
         wait_until(lambda: state(server, bad)[0] == "failed" and words in state(server, bad)[1], words)
