@@ -56,8 +56,7 @@ void import_account_free(struct import_account **account)
 	arena_free(&arena);
 }
 
-/* Whether more may be kept: an account of any size must not need memory of any size. */
-static bool has_room(const struct import *import, struct import_account *account)
+bool import_account_has_room(const struct import *import, struct import_account *account)
 {
 	if (arena_size(account->arena) > import->max_account_bytes)
 		account->is_too_large = true;
@@ -67,7 +66,7 @@ static bool has_room(const struct import *import, struct import_account *account
 static void add(struct import *import, struct import_account *account, enum import_kind kind,
     const char *const *cells, size_t count)
 {
-	if (has_room(import, account))
+	if (import_account_has_room(import, account))
 		import_row_add(account, kind, cells, count);
 }
 
@@ -198,7 +197,7 @@ void import_vcard(
 	if (!STAILQ_EMPTY(&account->rows[IMPORT_VCARDS]))
 		import_skip(
 		    import, whose(account), "vCard: there is more than one; the first is taken");
-	else if (has_room(import, account))
+	else if (import_account_has_room(import, account))
 		add(import, account, IMPORT_VCARDS,
 		    (const char *[]){ element_to_text(account->arena, vcard) }, 1);
 }
@@ -209,7 +208,7 @@ void import_private(
 	if (*element_ns(element) == '\0')
 		import_skip(import, whose(account),
 		    "private element <%.100s/>: it has no namespace", element_name(element));
-	else if (has_room(import, account))
+	else if (import_account_has_room(import, account))
 		add(import, account, IMPORT_PRIVATE,
 		    (const char *[]){ arena_strdup(account->arena, element_ns(element)),
 			arena_strdup(account->arena, element_name(element)),
@@ -332,7 +331,7 @@ void import_message(struct import *import, struct import_account *account, struc
 		import_skip(import, whose(account),
 		    "message of %s: of its type (error, headline, of a room) none is kept",
 		    jid_text(sender));
-	else if (has_room(import, account))
+	else if (import_account_has_room(import, account))
 		message_add(import, account, message, received_us);
 	if (message == NULL)
 		arena_free(&arena);

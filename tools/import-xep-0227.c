@@ -223,6 +223,8 @@ static enum xml_choice element_begins(void *state, const struct element *start)
 	struct source *source = state;
 	const struct known *known = known_find(source->level, start);
 
+	if (source->account != NULL && !import_account_has_room(source->import, source->account))
+		return XML_SKIP;
 	if (known == NULL) {
 		import_skip(source->import,
 		    source->account == NULL ? source_place(source) : jid_text(source->account->jid),

@@ -109,6 +109,8 @@ const char *import_domain(
 struct import_account *import_account_new(
     struct import *import, const char *where, const char *username, const char *domain);
 void import_account_free(struct import_account **account);
+/* Whether more may be kept: an account of any size must not need memory of any size. */
+bool import_account_has_room(const struct import *import, struct import_account *account);
 /* `groups` has `count` names. */
 void import_contact(struct import *import, struct import_account *account, const char *jid,
     const char *name, const char *subscription, bool ask, bool approved, const char **groups,

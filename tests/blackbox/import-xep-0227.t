@@ -548,6 +548,30 @@ def _(server):
         raise Failure(f"{few} kB for 400 accounts, {many} kB for 8000")
 
 
+@test("memory does not grow with an account that is too large", timeout=120)
+def _(server):
+    if SANITIZED:
+        raise Skip("what is freed stays in quarantine")
+
+    def peak(count):
+        path = server.path("large.xml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("<server-data xmlns='urn:xmpp:pie:0'><host jid='example.org'><user name='n'>"
+                       "<query xmlns='jabber:iq:roster'>")
+            file.writelines(f"<item jid='c{n}@example.net'/>" for n in range(count))
+            file.write("</query></user></host></server-data>")
+        process = subprocess.Popen([binary("godwitctl"), "--config", server.config, "import", "--max-account-bytes",
+                                    "65536", path], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status != 0:
+            raise Failure(f"it ended with {status}")
+        return usage.ru_maxrss
+
+    few, many = peak(2000), peak(1000000)
+    if many > few + 8192:
+        raise Failure(f"{few} kB for 2000 contacts, {many} kB for a million")
+
+
 # ---- other shapes of the format ----
 
 XI = "xmlns:xi='http://www.w3.org/2001/XInclude'"
