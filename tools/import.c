@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "core/config.h"
 #include "tools/ctl.h"
 #include "tools/import.h"
@@ -57,6 +58,25 @@ static void skip_print(const char *where, const char *what)
 	putchar('\n');
 }
 
+/* What was cut short may end within a character, and a file may be called anything. */
+static const char *utf8_only(struct arena *arena, const char *text)
+{
+	char *copy = arena_strdup(arena, text);
+	size_t room = strlen(copy);
+
+	for (char *at = copy; room > 0;) {
+		size_t length = utf8_length((unsigned char *)at, room);
+
+		if (length == 0) {
+			*at = '?';
+			length = 1;
+		}
+		at += length;
+		room -= length;
+	}
+	return copy;
+}
+
 void import_skip(struct import *import, const char *where, const char *format, ...)
 {
 	struct arena *arena = arena_new(0);
@@ -64,7 +84,8 @@ void import_skip(struct import *import, const char *where, const char *format, .
 	const char *what;
 
 	va_start(arguments, format);
-	what = arena_vprintf(arena, format, arguments);
+	what = utf8_only(arena, arena_vprintf(arena, format, arguments));
+	where = utf8_only(arena, where);
 	va_end(arguments);
 	progress_end();
 	if (import->ctl->json)
@@ -214,7 +235,7 @@ int import_end(struct import *import, bool good)
 	ctl_database_close(&import->database);
 	import_groups_free(import);
 	if (import->ctl->json)
-		totals_print_json(import, good);
+		totals_print_json(import, good && import->totals.failed == 0);
 	else
 		totals_print(import);
 	if (!good && import->applies)

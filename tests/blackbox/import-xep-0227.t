@@ -2,6 +2,8 @@
 """XEP-0227: godwitctl import and export: what is taken and what is not, twice and beside a running
 server; there and back over both databases; files that are not what they should be."""
 import base64
+import contextlib
+import json
 import os
 import re
 import resource
@@ -336,23 +338,48 @@ def _(server):
     has(run(server, "import", "--apply", path), "1 made")
 
 
+@contextlib.contextmanager
+def refusal_of_vcards(server, part):
+    """Meanwhile the database takes none that has this in it."""
+    if database.FLAVOUR == "postgresql":
+        server.sql(f"ALTER TABLE vcards ADD CONSTRAINT not_r CHECK (vcard !~ '{part}')")
+    else:
+        server.sql(f"CREATE TRIGGER not_r BEFORE INSERT ON vcards WHEN NEW.vcard LIKE '%{part}%'"
+                   " BEGIN SELECT RAISE(ABORT, 'not_r'); END")
+    try:
+        yield
+    finally:
+        server.sql("ALTER TABLE vcards DROP CONSTRAINT not_r" if database.FLAVOUR == "postgresql"
+                   else "DROP TRIGGER not_r")
+
+
 @test("what the database refuses is said, and tried again the next time")
 def _(server):
     name = "refused"
     path = save(server, "refused.xml", data(f"<user name='{name}' password='x'><vCard xmlns='vcard-temp'><FN>R</FN></vCard>"
                                             "</user>"))
-    if database.FLAVOUR == "postgresql":
-        server.sql("ALTER TABLE vcards ADD CONSTRAINT not_r CHECK (vcard !~ '<FN>R<')")
-    else:
-        server.sql("CREATE TRIGGER not_r BEFORE INSERT ON vcards WHEN NEW.vcard LIKE '%<FN>R<%'"
-                   " BEGIN SELECT RAISE(ABORT, 'not_r'); END")
-    try:
+    with refusal_of_vcards(server, "<FN>R<"):
         has(run(server, "import", "--apply", path, status=1), f"{name}@example.org: the database refuses it", "not_r")
-    finally:
-        server.sql("ALTER TABLE vcards DROP CONSTRAINT not_r" if database.FLAVOUR == "postgresql"
-                   else "DROP TRIGGER not_r")
     has(run(server, "import", "--apply", path), "vCards: 1 written", "1 changed")
     has(run(server, "import", "--apply", path), "nothing to do")
+
+
+@test("the answer in JSON is that, whatever the file has in it, and says what went wrong")
+def _(server):
+    # Of a long name a part is told, which may end within a character.
+    names = ("a" + "\u540d" * 400, "b" * 1025)
+    for domain in ("\u540d" * 90, "a" + "\u540d" * 90, "ab" + "\u540d" * 90):
+        path = save(server, b"\xff.xml".decode("utf-8", "surrogateescape"),
+                    data(named(*((name, "x") for name in names))) [:-len("</server-data>\n")]
+                    + f"<host jid='{domain}'/></server-data>")
+        answer = json.loads(run(server, "import", "--json", path))
+        if len(answer["skipped"]) != 3 or not answer["ok"]:
+            raise Failure(str(answer))
+    path = save(server, "bad.xml", data("<user name='json' password='x'><vCard xmlns='vcard-temp'><FN>J</FN></vCard></user>"))
+    with refusal_of_vcards(server, "<FN>J<"):
+        answer = json.loads(server.ctl("import", "--json", "--apply", path, check=False).stdout)
+    if answer["ok"] or len(answer["skipped"]) != 1:
+        raise Failure(str(answer))
 
 
 # ---- beside a running server, and without one ----
