@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -122,12 +123,26 @@ static bool source_read(struct source *source)
 
 /* ---- included files ---- */
 
-/* Only below the folder of the file itself, so that no file can be made to show another one. */
+/* Only below the folder of the file itself, so that no file can be made to show another one. What
+ * is said here goes by the name, and is_below() by where links lead. */
 static bool is_good_href(const char *href)
 {
 	return *href != '\0' && *href != '/' && strchr(href, ':') == NULL &&
 	       strncmp(href, "../", 3) != 0 && strstr(href, "/../") == NULL &&
 	       strcmp(href, "..") != 0;
+}
+
+/* What is not there is left to who opens it. */
+static bool is_below(const char *folder, const char *path)
+{
+	char *above = realpath(folder, NULL), *below = realpath(path, NULL);
+	size_t length = above == NULL || strcmp(above, "/") == 0 ? 0 : strlen(above);
+	bool is = below == NULL ||
+	          (above != NULL && strncmp(above, below, length) == 0 && below[length] == '/');
+
+	free(above);
+	free(below);
+	return is;
 }
 
 /* %20 and the like. */
@@ -158,14 +173,13 @@ void source_include(struct source *source, const char *href)
 		.level = source->level,
 		.domain = source->domain };
 
-	if (path == NULL || !is_good_href(path)) {
+	included.path = path == NULL ? NULL : arena_printf(arena, "%s/%s", folder, path);
+	if (path == NULL || !is_good_href(path) || !is_below(folder, included.path)) {
 		ctl_fail("%s: \"%s\" cannot be included: only a file below the folder of this one",
 		    source_place(source), href == NULL ? "" : href);
 		source_fail(source);
-	} else {
-		included.path = arena_printf(arena, "%s/%s", folder, path);
-		if (!source_read(&included))
-			source_fail(source);
+	} else if (!source_read(&included)) {
+		source_fail(source);
 	}
 	arena_free(&arena);
 }

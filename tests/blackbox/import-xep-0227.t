@@ -630,6 +630,16 @@ def _(server):
         told = run(server, "import", save(server, "in/main.xml", f"<server-data xmlns='urn:xmpp:pie:0' {XI}>\n"
                    f"<xi:include href='{href}'/></server-data>"), status=1)
         has(told, "main.xml:2:", "cannot be included")
+    os.symlink("../way", server.path("in/folder"))
+    os.symlink("../way/out.xml", server.path("in/link.xml"))
+    save(server, "in-side/out.xml", load(server.path("way/out.xml")))
+    os.symlink("../in-side/out.xml", server.path("in/beside.xml"))
+    save(server, "in/deep/host.xml", f"<host xmlns='urn:xmpp:pie:0' jid='example.org'>{named(('in', 'x'))}</host>")
+    os.symlink("deep/host.xml", server.path("in/within.xml"))
+    for href in ("folder/out.xml", "link.xml", "beside.xml", "within.xml"):
+        told = run(server, "import", save(server, "in/main.xml", f"<server-data xmlns='urn:xmpp:pie:0' {XI}>\n"
+                   f"<xi:include href='{href}'/></server-data>"), status=int(href != "within.xml"))
+        has(told, "accounts: 1 would be made" if href == "within.xml" else "cannot be included")
     for inside in (f"<xi:include {XI} href='main.xml'/>", f"<xi:include {XI} parse='text' href='x.xml'/>",
                    f"<xi:include {XI} href='none.xml'/>"):
         told = run(server, "import", save(server, "in/main.xml",
