@@ -8,6 +8,13 @@
 /* Any number will do, as long as all versions take the same ("godwit" in ASCII). */
 #define LOCK_SQL "SELECT pg_advisory_xact_lock(113728124578164)"
 
+/* Functions that act with the owner's rights keep this path (SET search_path FROM CURRENT). Where
+ * it does not name them, temporary tables come first, and whoever calls could put theirs in the
+ * place of ours. */
+#define PATH_SQL \
+	"SELECT set_config('search_path', current_setting('search_path') || ', pg_temp', false)" \
+	" WHERE current_schema() IS NOT NULL"
+
 #define SERVER_ROLE "godwit_server"
 
 struct database {
@@ -109,6 +116,7 @@ static bool schema_bring(struct database *database, const char *schema_dir, bool
 
 	return database_run(database, "SET lock_timeout = '60s'", "use", error_out) &&
 	       database_run(database, "SET statement_timeout = 0", "use", error_out) &&
+	       database_run(database, PATH_SQL, "use", error_out) &&
 	       schema_update(&access, schema_dir, migrate, database->arena, schema_out, error_out);
 }
 

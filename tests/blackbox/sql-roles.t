@@ -96,6 +96,19 @@ def _():
         r.expect_stream_error("not-authorized")
         if "permission denied" not in ask(as_anna, "SELECT scram_sha_256 FROM users"):
             raise Failure("anna reads keys")
+        # Nor is she let in by what the triggers do with the server's rights: tables of hers are hers alone.
+        mine = "SELECT count(*) FROM changes WHERE changed_by = 'anna' AND subject = 'users'"
+        count = int(ask(database.admin_uri, mine))
+        answer = ask(as_anna, "CREATE TEMP TABLE changes (LIKE public.changes INCLUDING ALL); "
+                     "GRANT ALL ON pg_temp.changes TO PUBLIC; "
+                     "CREATE TEMP TABLE deleted_users (LIKE public.deleted_users INCLUDING ALL); "
+                     "GRANT ALL ON pg_temp.deleted_users TO PUBLIC; "
+                     f"UPDATE users SET disabled = false WHERE username = '{romeo.username}'; "
+                     f"DELETE FROM users WHERE username = '{romeo.username}'")
+        if answer or int(ask(database.admin_uri, mine)) != count + 2:
+            raise Failure(f"the log lacks what anna has done: {answer}")
+        if not server.sql("SELECT 1 FROM deleted_users"):
+            raise Failure("the name is not reserved")
         server.stop()
     # The first set-up, on a cluster that has the roles already, and where the name is free.
     run(first, admin)
