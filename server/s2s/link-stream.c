@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "loop/timer.h"
 #include "s2s/dialback-key.h"
 #include "s2s/s2s-private.h"
 
@@ -22,6 +23,7 @@ void link_prove(struct link *link)
 	arena = arena_new(0);
 	result.key = dialback_key(arena, link->remote, link->local, id);
 	link->state = LINK_PROVING;
+	timer_set(link->timer, s2s_config()->link_timeout * 1000);
 	stream_send_dialback(link->stream, &result);
 	arena_free(&arena);
 }

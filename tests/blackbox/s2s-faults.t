@@ -1,10 +1,13 @@
 #!/usr/bin/python3
 """Other servers that cannot be reached, do not answer, or are not who they should be: what comes back,
 when, and that nobody else notices."""
+import re
 import socket
+import ssl
 from contextlib import contextmanager
 
 from harness import *
+from lib.federation import DIALBACK, SERVER, peer
 from lib.names import Names
 
 ONE, TWO, DEAD = "montague.example", "capulet.example", "dead.example"
@@ -34,6 +37,71 @@ def black_hole(federation):
 def unused_port():
     with socket.create_server(("127.0.0.1", 0)) as listening:
         return listening.getsockname()[1]
+
+
+class Callee:
+    """A server of DEAD that a test plays: takes a link and offers nothing but dialback."""
+
+    def __init__(self, federation):
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*federation.authority.issue([f"DNS:{DEAD}"]))
+        self.context.set_alpn_protocols(["xmpp-server"])
+        self.text = ""
+        federation.route(DEAD, self.listening.getsockname()[1], direct=True)
+        federation.reload()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listening.close()
+        self.link.close()
+
+    def accept(self):
+        self.listening.settimeout(30)
+        self.link = self.context.wrap_socket(self.listening.accept()[0], server_side=True)
+        self.link.settimeout(30)
+        self.read("<stream:stream[^>]*>")
+        self.send(f"<stream:stream xmlns='{SERVER}' xmlns:stream='http://etherx.jabber.org/streams' xmlns:db='{DIALBACK}'"
+                  f" from='{DEAD}' to='{ONE}' id='played' version='1.0'><stream:features/>")
+
+    def send(self, text):
+        self.link.sendall(text.encode())
+
+    def read(self, pattern):
+        """Up to that, which it takes away."""
+        while not (found := re.search(pattern, self.text)):
+            received = self.link.recv(65536)
+            if not received:
+                raise Failure(f"the link has ended before {pattern}: {self.text}")
+            self.text += received.decode()
+        self.text = self.text[found.end():]
+        return found
+
+
+@contextmanager
+def open_link(federation):
+    """A link of ONE to DEAD that has judged one key, and that nothing was sent over yet."""
+    with Callee(federation) as callee:
+        asker = peer(federation.servers[ONE], sender=DEAD)
+        asker.send(f"<db:result from='{DEAD}' to='{ONE}'>00</db:result>")
+        callee.accept()
+        key = callee.read("<db:verify[^>]* id='([^']*)'")[1]
+        callee.send(f"<db:verify from='{DEAD}' to='{ONE}' id='{key}' type='valid'/>")
+        asker.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{DEAD}' type='valid'/>")
+        callee.read("</db:verify> ")
+        yield callee
+
+
+@test("XEP-0220 2.1.1: a server that does not say whether it believes us: an error in time, also on an old link")
+def _():
+    with Federation(ONE, settings="dialback = true link_timeout = 2 keepalive = 600") as federation:
+        r = federation.account("romeo", ONE).login(presence=True)
+        with open_link(federation) as callee:
+            write(r, "m")
+            callee.read("<db:result")
+            expect_error(r, "m", "remote-server-timeout")
 
 
 @test("RFC 6120 10.4.3: nobody listens: an error at once, and no further attempt while the domain rests")
