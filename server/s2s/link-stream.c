@@ -30,7 +30,8 @@ void link_prove(struct link *link)
 
 void link_ask(struct link *link)
 {
-	struct verify *verify;
+	struct verify *verify = TAILQ_FIRST(&link->verifies);
+	bool is_first = verify != NULL && !verify->is_asked;
 
 	TAILQ_FOREACH (verify, &link->verifies, next) {
 		struct dialback question = { .is_verify = true,
@@ -42,9 +43,13 @@ void link_ask(struct link *link)
 		if (verify->is_asked)
 			continue;
 		verify->is_asked = true;
+		verify->asked_ms = worker_now_ms();
 		stream_send_dialback(link->stream, &question);
 		link->used_ms = worker_now_ms();
 	}
+	/* Who proves himself has a deadline for that. */
+	if (is_first && link->state != LINK_PROVING)
+		link_watch_later(link);
 }
 
 void link_flush(struct link *link)

@@ -186,7 +186,7 @@ void link_rise(struct link *link, const char *how)
 	    KV("ms", worker_now_ms() - link->begun_ms));
 	link->state = LINK_UP;
 	link->up_ms = link->used_ms = worker_now_ms();
-	timer_set(link->timer, s2s_config()->keepalive * 1000);
+	link_watch_later(link);
 	link_push(link);
 }
 
@@ -305,16 +305,28 @@ void link_broken(struct link *link, const char *why)
 
 /* ---- time ---- */
 
-/* A blank now and then shows whether the peer is there; who has nothing to say for long goes. */
+void link_watch_later(struct link *link)
+{
+	const struct config_s2s *config = s2s_config();
+	unsigned seconds = config->keepalive;
+
+	if (!TAILQ_EMPTY(&link->verifies) && config->link_timeout < seconds)
+		seconds = config->link_timeout;
+	timer_set(link->timer, seconds * 1000);
+}
+
+/* A blank now and then shows whether the peer is there; who has nothing to say for long goes. Who
+ * does not tell about a key must not keep what waits for that. */
 static void link_watch(struct link *link)
 {
+	verifies_expire(link);
 	if (!link_is_needed(link) &&
 	    worker_now_ms() - link->used_ms >= (int64_t)s2s_config()->idle_timeout * 1000) {
 		stream_end(link->stream);
 		return;
 	}
 	stream_send_blank(link->stream);
-	timer_set(link->timer, s2s_config()->keepalive * 1000);
+	link_watch_later(link);
 }
 
 /* Who was there before is called again by ourselves, for some hours: nobody else may tell that it

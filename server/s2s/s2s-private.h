@@ -47,6 +47,7 @@ struct verify {
 	char *local, *remote;    /* the domain that was called, and the one that calls */
 	char *id, *key;
 	bool is_asked;
+	int64_t asked_ms;
 	enum dialback_type outcome;
 	enum rc rc; /* of an error */
 };
@@ -160,6 +161,8 @@ void link_suspect(struct link *link);
 void link_alive(struct link *link);
 /* It is there after all: whoever was told otherwise, or may have missed something, asks again. */
 void link_clear(struct link *link);
+/* When it is open or up: looks after it again when a blank is due, or an answer about a key. */
+void link_watch_later(struct link *link);
 bool link_is_needed(const struct link *link);
 void links_configure(void);
 /* Ends those that may not be any more. */
@@ -197,6 +200,8 @@ void verify_free(struct verify *verify);
 void verify_end(struct verify *verify, enum dialback_type outcome, enum rc rc);
 /* The same for all of a link; `asked_only`: that were asked on a stream that has ended. */
 void verifies_end(struct link *link, bool asked_only, enum rc rc);
+/* The same for those whose answer is overdue. */
+void verifies_expire(struct link *link);
 
 /* ---- news.c */
 

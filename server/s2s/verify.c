@@ -43,6 +43,18 @@ void verifies_end(struct link *link, bool asked_only, enum rc rc)
 	}
 }
 
+void verifies_expire(struct link *link)
+{
+	int64_t before_ms = worker_now_ms() - (int64_t)s2s_config()->link_timeout * 1000;
+	struct verify *verify;
+
+	while ((verify = TAILQ_FIRST(&link->verifies)) != NULL && verify->is_asked &&
+	       verify->asked_ms <= before_ms) {
+		TAILQ_REMOVE(&link->verifies, verify, next);
+		verify_end(verify, DIALBACK_ERROR, RC_REMOTE_SERVER_TIMEOUT);
+	}
+}
+
 /* At the home of the domain that calls. */
 static void verify_came(struct mail *mail)
 {

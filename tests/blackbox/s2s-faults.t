@@ -104,6 +104,19 @@ def _():
             expect_error(r, "m", "remote-server-timeout")
 
 
+@test("XEP-0220 2.1.2: a server that does not say whether a key is its own: an error in time, also on an old link")
+def _():
+    with Federation(ONE, settings="dialback = true link_timeout = 2 keepalive = 600") as federation:
+        with open_link(federation) as callee:
+            asker = peer(federation.servers[ONE], sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}"]))
+            asker.send(f"<db:result from='{TWO}' to='{ONE}'>00</db:result>")
+            asker.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{TWO}' type='valid'/>")
+            asker.send(f"<db:result from='{DEAD}' to='{ONE}'>00</db:result>")
+            callee.read("<db:verify")
+            asker.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{DEAD}' type='error'><error xmlns='{SERVER}'>"
+                         f"<remote-server-timeout xmlns='{NS.stanzas}'/></error></result>")
+
+
 @test("RFC 6120 10.4.3: nobody listens: an error at once, and no further attempt while the domain rests")
 def _():
     with Federation(ONE, settings="retry_max = 300") as federation:
