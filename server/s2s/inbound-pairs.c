@@ -11,6 +11,8 @@
 
 enum { FAILURES_MAX = 20 };
 
+static const char by_dialback[] = "dialback";
+
 /* ---- pairs ---- */
 
 struct pair *pair_find(const struct inbound *inbound, const char *from, const char *to)
@@ -102,6 +104,21 @@ bool pair_prove(struct inbound *inbound, struct pair *pair, const char *how)
 	return true;
 }
 
+/* The stream error there is to be, or -1. */
+static int pair_fault(const struct pair *pair)
+{
+	enum config_s2s_policy policy = s2s_policy(pair->from);
+
+	if (!remote_is_ours(pair->to))
+		return STREAM_HOST_GONE;
+	if (remote_is_ours(pair->from) || policy == S2S_DENIED)
+		return STREAM_POLICY_VIOLATION;
+	/* One that was not proved yet has shown no certificate. */
+	return policy == S2S_SECURE && (pair->how == NULL || pair->how == by_dialback)
+	           ? STREAM_POLICY_VIOLATION
+	           : -1;
+}
+
 void inbound_check(struct inbound *inbound)
 {
 	const struct pair *pair;
@@ -112,10 +129,8 @@ void inbound_check(struct inbound *inbound)
 		return;
 	}
 	LIST_FOREACH (pair, &inbound->pairs, next)
-		if (s2s_policy(pair->from) == S2S_DENIED || !remote_is_ours(pair->to)) {
-			stream_fail(inbound->stream,
-			    remote_is_ours(pair->to) ? STREAM_POLICY_VIOLATION : STREAM_HOST_GONE,
-			    NULL);
+		if (pair_fault(pair) >= 0) {
+			stream_fail(inbound->stream, (enum stream_error)pair_fault(pair), NULL);
 			return;
 		}
 }
@@ -213,7 +228,7 @@ void inbound_told(struct inbound *inbound, const struct verify *verify)
 	    pair->state == PAIR_PROVED)
 		return;
 	if (verify->outcome == DIALBACK_VALID) {
-		result_valid(inbound, pair, "dialback");
+		result_valid(inbound, pair, by_dialback);
 	} else if (verify->outcome == DIALBACK_INVALID) {
 		result_invalid(inbound, pair);
 	} else {

@@ -194,6 +194,27 @@ def _():
         r.expect(f"<message type='error' id='m'><error><remote-server-not-found xmlns='{NS.stanzas}'/></error></message>")
 
 
+@test("a domain that a reload makes ours, or wants certificates of, is another server's no more")
+def _():
+    with Federation(ONE, TWO, settings="dialback = true") as federation:
+        one, two = federation.servers[ONE], federation.servers[TWO]
+        r = federation.account("romeo", ONE).login(presence=True)
+        federation.certify(two, TWO, [f"DNS:{TWO}"], signed=False)
+        two.reload("reloaded")
+        j = federation.account("juliet", TWO).login(presence=True)
+        j.send(f"<message to='{r.jid}' id='m'/>")
+        r.expect("<message id='m'/>")
+        one.wait_log(f"server proved.*from={TWO}.*by=dialback")
+        other, connection = proved(federation, THREE), proved(federation)
+        one.settings = one.settings.replace("dialback = true", "") + f'\ncomponent "{THREE}" {{ secret = "s" }}'
+        mark = one.log_mark()
+        one.reload("reloaded")
+        other.expect_stream_error("policy-violation")
+        one.wait_log(f"connection of a server ended.*from={TWO}.*policy-violation", since=mark)
+        connection.send(f"<message from='x@{TWO}' to='{r.jid}' id='certified'/>")
+        r.expect("<message id='certified'/>")
+
+
 @test("bans of domains hold for other servers: what is there ends, what comes is refused, nothing goes")
 def _():
     with Federation(ONE) as federation:
