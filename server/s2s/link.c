@@ -108,12 +108,21 @@ struct link *link_find(const char *local, const char *remote)
 	return link;
 }
 
-struct link *link_get(const char *local, const char *remote)
+static struct link *link_make(const char *local, const char *remote, size_t max)
 {
 	struct link *link = link_find(local, remote);
 
-	return link == NULL && hash_count(s2s.links) < s2s_config()->links ? link_new(local, remote)
-	                                                                   : link;
+	return link == NULL && hash_count(s2s.links) < max ? link_new(local, remote) : link;
+}
+
+struct link *link_get(const char *local, const char *remote)
+{
+	return link_make(local, remote, s2s_config()->links);
+}
+
+struct link *link_get_for_others(const char *local, const char *remote)
+{
+	return link_make(local, remote, (s2s_config()->links + 1) / 2);
 }
 
 bool link_is_needed(const struct link *link)

@@ -64,7 +64,7 @@ bool news_is_abrupt(const char *why)
 static void suspicion_came(struct mail *mail)
 {
 	struct news *news = CONTAINER_OF(mail, struct news, mail);
-	struct link *link = s2s.is_shutting ? NULL : link_get(news->local, news->remote);
+	struct link *link = s2s.is_shutting ? NULL : link_get_for_others(news->local, news->remote);
 
 	if (link != NULL)
 		link_suspect(link);

@@ -140,6 +140,9 @@ bool s2s_is_certified(const struct stream *stream, const char *domain, const cha
 
 /* On its home: the link between these domains, made if need be; NULL if there are too many. */
 struct link *link_get(const char *local, const char *remote);
+/* The same where another server is the cause, not a stanza: half of the room stays for our users.
+ */
+struct link *link_get_for_others(const char *local, const char *remote);
 /* NULL: there is none. */
 struct link *link_find(const char *local, const char *remote);
 /* Has it delivered, or sent back. Takes it. */

@@ -59,7 +59,8 @@ void verifies_expire(struct link *link)
 static void verify_came(struct mail *mail)
 {
 	struct verify *verify = CONTAINER_OF(mail, struct verify, mail);
-	struct link *link = s2s.is_shutting ? NULL : link_get(verify->local, verify->remote);
+	struct link *link =
+	    s2s.is_shutting ? NULL : link_get_for_others(verify->local, verify->remote);
 
 	if (link == NULL) {
 		verify_end(verify, DIALBACK_ERROR, RC_RESOURCE_CONSTRAINT);

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Other servers that are not what they say, or send what they may not."""
+import socket
+
 from harness import *
 from lib.federation import DIALBACK, SERVER, peer, server_open
 
@@ -213,6 +215,24 @@ def _():
         one.wait_log(f"connection of a server ended.*from={TWO}.*policy-violation", since=mark)
         connection.send(f"<message from='x@{TWO}' to='{r.jid}' id='certified'/>")
         r.expect("<message id='certified'/>")
+
+
+@test("domains that others name take half of the links; our users find room")
+def _():
+    with Federation(ONE, workers=1, settings="dialback = true links = 2") as federation:
+        names = [f"d{number}.example" for number in range(3)]
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            for name in names:
+                federation.route(name, unused.getsockname()[1])
+        federation.reload()
+        r = federation.account("romeo", ONE).login(presence=True)
+        stranger = peer(federation.servers[ONE], sender=TWO)
+        for name, condition in ((names[0], "remote-server-timeout"), (names[1], "resource-constraint")):
+            stranger.send(f"<db:result from='{name}' to='{ONE}'>00</db:result>")
+            stranger.expect(f"<result xmlns='{DIALBACK}' to='{name}' type='error'><error xmlns='{SERVER}'>"
+                            f"<{condition} xmlns='{NS.stanzas}'/></error></result>")
+        r.send(f"<message to='x@{names[2]}' id='m'><body>?</body></message>")
+        r.expect(f"<message type='error' id='m'><error><remote-server-timeout xmlns='{NS.stanzas}'/></error></message>")
 
 
 @test("bans of domains hold for other servers: what is there ends, what comes is refused, nothing goes")
