@@ -20,6 +20,8 @@
 #define REMEMBERED_MS 600000
 /* So many failures in a row, and nobody is missed any more. */
 #define MISSED_MAX 50
+/* Links that are looked at where there are too many. */
+#define SPARE_TRIES 64
 /* A stream that lasted so long has not failed when it ends. */
 #define LASTING_MS 10000
 
@@ -108,11 +110,33 @@ struct link *link_find(const char *local, const char *remote)
 	return link;
 }
 
+/* One that is only remembered makes room, if there is one among the next few. The cursor is no more
+ * than where to look first. */
+static void link_spare(void)
+{
+	struct link *link;
+
+	for (int i = 0; i < SPARE_TRIES; i++) {
+		link = hash_next(s2s.links, &s2s.cursor);
+		if (link == NULL) {
+			s2s.cursor = 0;
+		} else if (link->state == LINK_IDLE && link->stream == NULL &&
+			   !link_is_needed(link)) {
+			link_free(link);
+			return;
+		}
+	}
+}
+
 static struct link *link_make(const char *local, const char *remote, size_t max)
 {
 	struct link *link = link_find(local, remote);
 
-	return link == NULL && hash_count(s2s.links) < max ? link_new(local, remote) : link;
+	if (link != NULL)
+		return link;
+	if (hash_count(s2s.links) >= max)
+		link_spare();
+	return hash_count(s2s.links) < max ? link_new(local, remote) : NULL;
 }
 
 struct link *link_get(const char *local, const char *remote)

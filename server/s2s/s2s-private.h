@@ -121,6 +121,7 @@ struct s2s {
 	struct stream_settings settings_in, settings_out;
 	struct transport_limits limits;
 	struct hash *links;
+	size_t cursor; /* through them, for room */
 	LIST_HEAD(, inbound) inbound;
 	size_t inbound_count;
 	bool is_closed;   /* nobody may call */

@@ -235,6 +235,25 @@ def _():
         r.expect(f"<message type='error' id='m'><error><remote-server-timeout xmlns='{NS.stanzas}'/></error></message>")
 
 
+@test("domains that are only remembered for having failed make room for others")
+def _():
+    with Federation(ONE, workers=1, settings="links = 2") as federation:
+        names = [f"d{number}.example" for number in range(3)]
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            for name in names:
+                federation.route(name, unused.getsockname()[1])
+        federation.reload()
+        r = federation.account("romeo", ONE).login(presence=True)
+
+        def condition(name):
+            r.send(f"<message to='x@{name}' id='m'><body>?</body></message>")
+            return r.expect("<message type='error' id='m'/>").find("{*}error")[0].tag.split("}")[1]
+        for name, expected in zip(names, ("remote-server-timeout", "remote-server-timeout", "resource-constraint")):
+            if condition(name) != expected:
+                raise Failure(f"{name}: not {expected}")
+        wait_until(lambda: condition(names[2]) == "remote-server-timeout", "room for another")
+
+
 @test("bans of domains hold for other servers: what is there ends, what comes is refused, nothing goes")
 def _():
     with Federation(ONE) as federation:
