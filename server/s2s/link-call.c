@@ -86,8 +86,9 @@ void link_call_next(struct link *link, const char *why)
 
 	if (why != NULL)
 		log_info(link->log, "cannot be called there", KV("why", why));
-	if (answer == NULL || link->host == answer->host_count) {
-		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, why);
+	if (s2s.is_shutting || answer == NULL || link->host == answer->host_count) {
+		link_fail(link, RC_REMOTE_SERVER_TIMEOUT,
+		    s2s.is_shutting ? "the server shuts down" : why);
 		return;
 	}
 	host = &answer->hosts[link->host];

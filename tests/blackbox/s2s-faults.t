@@ -2,6 +2,7 @@
 """Other servers that cannot be reached, do not answer, or are not who they should be: what comes back,
 when, and that nobody else notices."""
 import re
+import select
 import socket
 import ssl
 from contextlib import contextmanager
@@ -206,6 +207,27 @@ def _():
         write(r, "m", to="x@nowhere.example")
         expect_error(r, "m", "remote-server-not-found")
         server.wait_log("link failed.*to=nowhere.example")
+
+
+@test("a server that stops calls no further place of a domain")
+def _():
+    with Names() as names, Federation() as federation, socket.create_server(("127.0.0.1", 0)) as first, \
+            socket.create_server(("127.0.0.1", 0)) as second:
+        server = federation.start(ONE)
+        server.settings += f'\ndns {{ forward = {{ "127.0.0.1@{names.port}" }} trust_anchor_file = "" }}'
+        server.reload("reloaded")
+        names.places[DEAD] = [first.getsockname()[1], second.getsockname()[1]]
+        write(federation.account("romeo", ONE).login(presence=True), "m")
+        called, _, _ = select.select([first, second], [], [], 30)
+        with called[0].accept()[0] as silent:
+            silent.settimeout(30)
+            if not silent.recv(1000):
+                raise Failure("there is no header")
+            server.stop()
+        if select.select([first, second], [], [], 0)[0]:
+            raise Failure("another place was called")
+        if "link failed" not in server.log():
+            raise Failure("the message was forgotten")
 
 
 @test("a server that was killed and comes again is found again; its users are written to")

@@ -21,7 +21,7 @@ def _question(packet):
 
 
 class Names:
-    """Use as a context. `places[domain]` is the port where its server is, on 127.0.0.1."""
+    """Use as a context. `places[domain]` is the port where its server is, on 127.0.0.1, or several."""
 
     def __init__(self):
         self.places = {}
@@ -53,7 +53,9 @@ class Names:
         service, _, domain = name.partition("._tcp.")
         if domain and domain in self.places:
             if kind == SRV and service == "_xmpp-server":
-                return [struct.pack("!HHH", 0, 5, self.places[domain]) + _name("host." + domain)]
+                ports = self.places[domain]
+                return [struct.pack("!HHH", 0, 5, port) + _name("host." + domain)
+                        for port in ([ports] if isinstance(ports, int) else ports)]
             return []
         if name.startswith("host.") and name[5:] in self.places:
             return [socket.inet_aton("127.0.0.1")] if kind == A else []
