@@ -59,7 +59,9 @@ void stream_admit(struct stream *stream)
 		address_authenticated(transport_address(stream->transport));
 	if (stream->parser != NULL)
 		xml_parser_set_limits(stream->parser, &stream->settings->after_login);
-	sasl_free(&login->sasl);
+	/* A refusal that is held back has still to be told. */
+	if (login->hold == NULL)
+		sasl_free(&login->sasl);
 	stream->stage = STAGE_BOUND;
 }
 

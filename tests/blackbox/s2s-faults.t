@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from harness import *
 from lib.federation import DIALBACK, SERVER, peer
 from lib.names import Names
+from lib.server import loopback
 
 ONE, TWO, DEAD = "montague.example", "capulet.example", "dead.example"
 
@@ -116,6 +117,33 @@ def _():
             callee.read("<db:verify")
             asker.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{DEAD}' type='error'><error xmlns='{SERVER}'>"
                          f"<remote-server-timeout xmlns='{NS.stanzas}'/></error></result>")
+
+
+@test("XEP-0220 2.2.1: a key that proves valid while the refusal of a login is held back")
+def _():
+    with Federation(ONE, settings="dialback = true link_timeout = 30") as federation, Callee(federation) as callee:
+        one, source = federation.servers[ONE], loopback()
+        identity = federation.authority.issue([f"DNS:{TWO}"])
+
+        def guess(connection):
+            mark = one.log_mark()
+            connection.auth("EXTERNAL", b"somebody.example")
+            one.wait_log("server refused", since=mark)
+        for _ in range(5):
+            guesser = peer(one, sender=TWO, identity=identity, source=source)
+            guess(guesser)
+            check_sasl_failure(guesser.outcome(), "invalid-authzid")
+            guesser.close()
+        asker = peer(one, sender=TWO, identity=identity, source=source)
+        asker.send(f"<db:result from='{DEAD}' to='{ONE}'>00</db:result>")
+        callee.accept()
+        key = callee.read("<db:verify[^>]* id='([^']*)'")[1]
+        guess(asker)
+        callee.send(f"<db:verify from='{DEAD}' to='{ONE}' id='{key}' type='valid'/>")
+        asker.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{DEAD}' type='valid'/>")
+        check_sasl_failure(asker.outcome(), "invalid-authzid")
+        asker.send(f"<iq from='{DEAD}' to='{ONE}' type='get' id='p'><ping xmlns='{NS.ping}'/></iq>")
+        callee.read("<db:result")
 
 
 @test("RFC 6120 10.4.3: nobody listens: an error at once, and no further attempt while the domain rests")
