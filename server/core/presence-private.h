@@ -11,6 +11,8 @@ struct stanza;
 
 /* The program that sends it, as it says (XEP-0115); NULL for none, and for no presence. */
 const char *presence_client(const struct stanza *presence);
+/* Whether the account has an available session. */
+bool presence_is_there(const struct account *account);
 /* Whether a module hides the account from this contact (a block list). */
 bool presence_is_hidden(const struct account *account, const struct jid *contact);
 /* Sends a presence to one address, as it would have been sent there. */

@@ -9,6 +9,7 @@
 #include "core/account.h"
 #include "core/config.h"
 #include "core/home.h"
+#include "core/presence-private.h"
 #include "core/roster.h"
 #include "core/router.h"
 #include "core/session.h"
@@ -117,9 +118,10 @@ void presence_remote_note(const struct account *account, const struct stanza *pr
 	struct arena *arena;
 	const char *domain;
 
-	/* What strangers may send would have no bound. */
-	if (from == NULL || stanza_type(presence) != PRESENCE_AVAILABLE ||
-	    config_serves(home_config(), from) || !account_sees_presence_of(account, from))
+	/* What strangers may send would have no bound; and who is not there is not forgotten. */
+	if (from == NULL || !presence_is_there(account) ||
+	    stanza_type(presence) != PRESENCE_AVAILABLE || config_serves(home_config(), from) ||
+	    !account_sees_presence_of(account, from))
 		return;
 	arena = arena_new(0);
 	domain = jid_domain(arena, from);

@@ -163,7 +163,7 @@ static void presence_available(
 
 /* ---- unavailable ---- */
 
-static bool anybody_is_available(const struct account *account)
+bool presence_is_there(const struct account *account)
 {
 	const struct session *session;
 
@@ -187,7 +187,7 @@ static void presence_unavailable(
 		send_to_own(session->account, presence);
 	}
 	presence_end_directed(session, presence, was_available);
-	if (was_available && !anybody_is_available(session->account))
+	if (was_available && !presence_is_there(session->account))
 		presence_remote_forget(session->account);
 }
 

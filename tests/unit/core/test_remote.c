@@ -204,7 +204,8 @@ static void test_lost_domain(void **state)
 	end();
 }
 
-/* Only where contacts are: strangers' domains would be without number. */
+/* Only where contacts are, and for who is there: strangers' domains would be without number, and
+ * nobody would forget those of who has gone. */
 static void test_watched(void **state)
 {
 	struct arena *arena = arena_new(0);
@@ -225,6 +226,9 @@ static void test_watched(void **state)
 	ignores(&orchard);
 	text_clear(&sent);
 	says(&orchard, "<presence type='unavailable'/>");
+	settle();
+	assert_int_equal(presence_remote_count(), 0);
+	arrives("<presence xmlns='jabber:client' from='" BENVOLIO "/x' to='romeo@example.org'/>");
 	settle();
 	assert_int_equal(presence_remote_count(), 0);
 	text_clear(&sent);
