@@ -49,7 +49,8 @@ static const struct statement group_finish = STATEMENT_EACH(FINISH
 struct group_tour {
 	char *domain, *name; /* of the group */
 	char *last;          /* the member that it has come to */
-	size_t under_way;    /* members, and tours */
+	size_t under_way;    /* members, and tours; when none is, */
+	size_t finishing;    /* statements that say so: another tour may end meanwhile */
 	group_page_over *page_over;
 };
 
@@ -162,21 +163,23 @@ void outbox_group_leave(struct outgoing *row)
 	struct group_tour *tour = row->tour;
 
 	tour->under_way--;
-	if (tour->under_way == 0)
-		store_run(&group_finish,
-		    PARAMS(row->id, (const char *)tour->domain, (const char *)tour->name,
-			time_now_us()),
-		    row_finished, row);
+	if (tour->under_way > 0)
+		return;
+	tour->finishing++;
+	store_run(&group_finish,
+	    PARAMS(row->id, (const char *)tour->domain, (const char *)tour->name, time_now_us()),
+	    row_finished, row);
 }
 
 /* If somebody is left, or has joined meanwhile, the next tour finds them; it may have begun. */
 static void row_finished(const struct store_result *result, void *state)
 {
-	const struct outgoing *row = state;
+	struct outgoing *row = state;
 
-	if (row->tour->under_way > 0)
+	row->tour->finishing--;
+	if (row->tour->under_way > 0 || row->tour->finishing > 0)
 		return;
 	if (store_rc(result) != RC_OK || store_changed(result) == 0)
 		outbox_retry();
-	outgoing_free(state);
+	outgoing_free(row);
 }

@@ -180,6 +180,18 @@ def _(server, romeo, juliet, nurse):
     admin.disconnect()
 
 
+@test("rows to groups come while others end", timeout=60)
+def _(server, romeo):
+    name = group_of(server, [romeo])
+    numbers = [send(server, "example.org", None, to_group=name) for _ in range(60)]
+    for number in numbers:
+        wait_state(server, number, "sent")
+    r = romeo.login("orchard", presence=True)
+    for number in numbers:
+        r.expect(f"<message id='outbox-{number}'/>")
+    r.expect_nothing("<message/>")
+
+
 @test("done rows are removed after a week, with those of the members")
 def _(server, romeo, juliet):
     name = group_of(server, [romeo, juliet])

@@ -49,10 +49,13 @@ class _Test:
         return [first, second, *others]
 
 
-def test(title, timeout=TEST_TIMEOUT):
-    """Registers a test. The title begins with the section it shows."""
+def test(title, timeout=TEST_TIMEOUT, when=True):
+    """Registers a test. The title begins with the section it shows.
+
+    `when` False: in this run there is nothing to be shown."""
     def register(function):
-        _tests.append(_Test(title, function, timeout=timeout))
+        if when:
+            _tests.append(_Test(title, function, timeout=timeout))
         return function
     return register
 
