@@ -57,6 +57,8 @@ struct config_tables *workers_read_tables(const char **error_out);
 void workers_await_rows(void);
 /* Each takes over the settings of this configuration; then what became of the tables is written. */
 void workers_configure(struct config *config);
+/* The same where the configuration stays, as what the tables hold cannot be taken over. */
+void workers_note_tables(void);
 /* Waits until each has answered: how many connections, accounts at work and writes there are. */
 size_t workers_busy(void);
 /* Nobody new is let in, clients are told, what they sent is stored; whoever does not go in time is

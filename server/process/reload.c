@@ -90,7 +90,8 @@ void server_reload(void)
 
 /* ---- the tables have changed ---- */
 
-/* The file was read, so there is a configuration, whatever the tables hold. */
+/* The file was read, so there is a configuration, whatever the tables hold; unless a file that it
+ * names is gone. */
 static void tables_heed(void)
 {
 	struct arena *arena = arena_new(0);
@@ -98,10 +99,12 @@ static void tables_heed(void)
 	struct config *config =
 	    config_amend(server.config, server_modules(), server.tables, arena, &error);
 
-	if (config == NULL)
+	if (config == NULL) {
 		log_error(NULL, "settings cannot be taken over", KV("why", error));
-	else
+		workers_note_tables();
+	} else {
 		config_replace(config);
+	}
 	arena_free(&arena);
 }
 

@@ -213,6 +213,11 @@ static void order_in_force(struct order *order)
 void workers_configure(struct config *config)
 {
 	orders_run(order_configure, config);
+	workers_note_tables();
+}
+
+void workers_note_tables(void)
+{
 	orders_run(order_in_force, NULL);
 }
 

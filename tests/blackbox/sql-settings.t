@@ -300,6 +300,23 @@ def _():
         wait_until(lambda: column(server, "s2s.enabled", "in_force") == "true", "it is on")
 
 
+@test("where a file of godwit.conf is gone the configuration stays, and messages of the outbox go on")
+def _():
+    server = Server()
+    secret = server.path("secret")
+    with open(secret, "w", encoding="ascii") as file:
+        file.write("secret\n")
+    server.settings = 'component "gateway.example" { secret_file = "secret" }'
+    with server:
+        client = server.account("romeo").login("desk", presence=True)
+        os.unlink(secret)
+        mark = server.log_mark()
+        change(server, "limits.roster_items", "5")
+        server.wait_log("settings cannot be taken over", since=mark)
+        server.sql(f"INSERT INTO outbox (sender, recipient, body) VALUES ('example.org', {literal(client.bare)}, 'hello')")
+        client.expect("<message><body>hello</body></message>")
+
+
 @test("the value of a module that is not loaded waits for it")
 def _():
     with Server(modules=["disco", "ping", "version"]) as server:
