@@ -274,12 +274,21 @@ static const char *fingerprint(struct arena *arena, const char *text)
 	return hex_encode(arena, hash, 16);
 }
 
+/* Times are of whole seconds mostly, and another import may bring another message of the same one:
+ * what it says tells them apart. Less than the unit of the time, in us. */
+static int64_t moment_within(int64_t at_us, const char *print)
+{
+	int64_t unit_us = at_us % 1000000 == 0 ? 1000000 : at_us % 1000 == 0 ? 1000 : 1;
+
+	return (int64_t)(strtoull(print + strlen(print) / 2, NULL, 16) % (uint64_t)unit_us);
+}
+
 /* Ascending in the order of the file, and otherwise by when the message came. */
-static int64_t message_id(struct import_account *account, int64_t received_us)
+static int64_t message_id(struct import_account *account, int64_t received_us, const char *print)
 {
 	int64_t now_us = time_now_us();
 	int64_t at_us = received_us < 0 ? 0 : received_us > now_us ? now_us : received_us;
-	int64_t id = at_us << ID_SHIFT | ID_LOW;
+	int64_t id = (at_us + moment_within(at_us, print)) << ID_SHIFT | ID_LOW;
 
 	if (id <= account->last_id)
 		id = account->last_id + (1 << ID_SHIFT);
@@ -295,16 +304,17 @@ static void message_add(struct import *import, struct import_account *account,
 	int64_t stamp_us = message_stamp(stanza_element(message));
 	bool has_time = received_us != 0 || stamp_us != 0;
 	struct stanza *copy = stanza_copy(message);
-	const char *text;
+	const char *text, *print;
 
 	if (received_us == 0)
 		received_us = has_time ? stamp_us : time_now_us();
 	if (stanza_child(copy, NS_DELAY, "delay") == NULL)
 		stanza_add_delay(copy, account->key.domain, time_format(arena, received_us));
 	text = stanza_to_text(arena, copy);
+	print = fingerprint(arena, has_time ? text : stanza_to_text(arena, message));
 	add(import, account, IMPORT_MESSAGES,
-	    (const char *[]){ fingerprint(arena, has_time ? text : stanza_to_text(arena, message)),
-		arena_printf(arena, "%" PRId64, message_id(account, received_us)), text,
+	    (const char *[]){ print,
+		arena_printf(arena, "%" PRId64, message_id(account, received_us, print)), text,
 		arena_printf(arena, "%zu", strlen(text)),
 		arena_printf(arena, "%" PRId64, received_us) },
 	    5);

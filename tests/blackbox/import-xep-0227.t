@@ -327,6 +327,19 @@ def _(server, same):
     has(run(server, "import", "--apply", path), "1 as they are", "nothing to do")
 
 
+@test("messages of the same second come from two files, and none is lost")
+def _(server):
+    for body in ("one", "two"):
+        path = save(server, "second.xml", data(
+            "<user name='seconds' password='x'><offline-messages><message xmlns='jabber:client' from='romeo@example.net'>"
+            f"<body>{body}</body><delay xmlns='urn:xmpp:delay' stamp='2020-07-21T00:32:29Z'/></message>"
+            "</offline-messages></user>"))
+        for words in ("messages: 1 written", "nothing to do"):
+            has(run(server, "import", "--apply", path), words)
+    kept = "".join(row[0] for row in server.sql("SELECT stanza FROM offline_messages WHERE username = 'seconds'"))
+    has(kept, "<body>one</body>", "<body>two</body>")
+
+
 @test("a name that is reserved since its account was deleted is left out")
 def _(server):
     path = save(server, "reserved.xml", data(named(("reserved", "x"))))
