@@ -67,7 +67,10 @@ void stream_admit(struct stream *stream)
 
 void stream_send_dialback(struct stream *stream, const struct dialback *dialback)
 {
-	if (stream->stage == STAGE_LOGIN || stream->stage == STAGE_BOUND)
+	bool may_speak = stream->stage == STAGE_LOGIN || stream->stage == STAGE_BOUND;
+
+	/* Between a login and the header of its stream there is nothing to say it on. */
+	if (may_speak && stream->header_sent)
 		dialback_write(stream_output(stream), dialback);
 }
 

@@ -8,7 +8,7 @@ import ssl
 from contextlib import contextmanager
 
 from harness import *
-from lib.federation import DIALBACK, SERVER, peer
+from lib.federation import DIALBACK, SERVER, peer, server_open
 from lib.names import Names
 from lib.server import loopback
 
@@ -144,6 +144,25 @@ def _():
         check_sasl_failure(asker.outcome(), "invalid-authzid")
         asker.send(f"<iq from='{DEAD}' to='{ONE}' type='get' id='p'><ping xmlns='{NS.ping}'/></iq>")
         callee.read("<db:result")
+
+
+@test("XEP-0220 2.2.1: a key that proves valid between a login and its stream header")
+def _():
+    with Federation(ONE, settings="dialback = true") as federation, Callee(federation) as callee:
+        one = federation.servers[ONE]
+        asker = peer(one, sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}"]))
+        asker.send(f"<db:result from='{DEAD}' to='{ONE}'>00</db:result>")
+        callee.accept()
+        key = callee.read("<db:verify[^>]* id='([^']*)'")[1]
+        asker.auth("EXTERNAL", b"")
+        if asker.outcome().tag != "{%s}success" % NS.sasl:
+            raise Failure("no success")
+        one.wait_log(f"server proved.*from={TWO}")
+        callee.send(f"<db:verify from='{DEAD}' to='{ONE}' id='{key}' type='valid'/>")
+        one.wait_log(f"server proved.*from={DEAD}")
+        server_open(asker, TWO)
+        asker.send(f"<db:result from='{DEAD}' to='{ONE}'>00</db:result>")
+        asker.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{DEAD}' type='valid'/>")
 
 
 @test("RFC 6120 10.4.3: nobody listens: an error at once, and no further attempt while the domain rests")
