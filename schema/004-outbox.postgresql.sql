@@ -131,6 +131,14 @@ CREATE TRIGGER zz_change_note AFTER INSERT OR UPDATE OR DELETE ON outbox
 CREATE VIEW outbox_moves AS
 	SELECT outbox.id AS outbox_id, offline_messages.* FROM outbox, offline_messages WHERE false;
 COMMENT ON VIEW outbox_moves IS 'For the server: a row inserted here goes into offline_messages, and the one of the outbox is sent; both or, if that does not wait any more, none. None either, and 0 is returned for outbox_id, if somebody has that row locked.';
+COMMENT ON COLUMN outbox_moves.outbox_id IS 'The row of the outbox; 0 in what is returned: somebody has it locked.';
+COMMENT ON COLUMN outbox_moves.domain IS 'Of the account that gets it, as in offline_messages.';
+COMMENT ON COLUMN outbox_moves.username IS 'Of the account that gets it, as in offline_messages.';
+COMMENT ON COLUMN outbox_moves.id IS 'As in offline_messages.';
+COMMENT ON COLUMN outbox_moves.stanza IS 'As in offline_messages.';
+COMMENT ON COLUMN outbox_moves.bytes IS 'As in offline_messages.';
+COMMENT ON COLUMN outbox_moves.stored_at IS 'As in offline_messages.';
+COMMENT ON COLUMN outbox_moves.expires_at IS 'As in offline_messages.';
 
 CREATE FUNCTION outbox_move() RETURNS TRIGGER
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

@@ -25,8 +25,28 @@ static void test_start_together(void **state)
 	}
 }
 
+/* What an administrator sees of a table or a column is also what it means. */
+static void test_comments(void **state)
+{
+	fixture_open(*state, NULL);
+	assert_string_equal(
+	    admin_sql(admin,
+		"SELECT string_agg(name, ' ') FROM ("
+		"SELECT c.relname || coalesce('.' || a.attname, '') AS name FROM pg_class c"
+		" LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0"
+		" AND NOT a.attisdropped WHERE c.relnamespace = 'public'::REGNAMESPACE"
+		" AND c.relkind IN ('r', 'v') AND (obj_description(c.oid, 'pg_class') IS NULL"
+		" OR col_description(c.oid, a.attnum) IS NULL)"
+		" UNION ALL SELECT p.proname FROM pg_proc p"
+		" WHERE p.pronamespace = 'public'::REGNAMESPACE"
+		" AND obj_description(p.oid, 'pg_proc') IS NULL AND NOT EXISTS (SELECT 1"
+		" FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')) AS unexplained"),
+	    "");
+}
+
 static const struct CMUnitTest tests[] = {
 	STORE_TEST(test_start_together),
+	STORE_TEST(test_comments),
 };
 
 int main(void)
