@@ -283,6 +283,17 @@ def _():
             change(server, "limits.roster_items", None)
 
 
+@test("a pipe is no file of trust anchors, nor of authorities")
+def _():
+    with Server(settings="s2s { enabled = true }") as server:
+        pipe = server.path("pipe")
+        os.mkfifo(pipe)
+        for name in ("dns.trust_anchor_file", "s2s.ca"):
+            change(server, name, pipe)
+            wait_until(lambda: "cannot be read" in (column(server, name, "error") or ""), "the error")
+        set_to(server, "limits.roster_items", "5")
+
+
 @test("a value that needs a file of godwit.conf which cannot be used does not count, the others do")
 def _():
     with Server(settings='s2s { ca = "/nowhere.pem" }') as server:
