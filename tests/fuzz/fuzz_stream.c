@@ -138,9 +138,19 @@ static void owner_closed(void *state, const char *why)
 	stream_free(&owner->stream);
 }
 
-static const struct stream_events events = { owner_serves, owner_features, owner_credentials,
-	owner_authenticated, owner_refused, owner_early_iq, owner_bind, owner_stanza, owner_token,
-	owner_token, owner_closed };
+static const struct stream_events events = {
+	.serves = owner_serves,
+	.features = owner_features,
+	.credentials = owner_credentials,
+	.authenticated = owner_authenticated,
+	.refused = owner_refused,
+	.early_iq = owner_early_iq,
+	.bind = owner_bind,
+	.stanza = owner_stanza,
+	.delivered = owner_token,
+	.lost = owner_token,
+	.closed = owner_closed,
+};
 
 static void send_message(struct owner *owner, bool with_token)
 {
