@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from harness import *
 from lib.federation import DIALBACK, SERVER, peer, server_open
 from lib.names import Names
+from lib.ports import keep_port
 from lib.server import loopback
 
 ONE, TWO, DEAD = "montague.example", "capulet.example", "dead.example"
@@ -34,11 +35,6 @@ def black_hole(federation):
         federation.route(DEAD, listening.getsockname()[1])
         federation.reload()
         yield listening
-
-
-def unused_port():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
 
 
 class Callee:
@@ -168,7 +164,7 @@ def _():
 @test("RFC 6120 10.4.3: nobody listens: an error at once, and no further attempt while the domain rests")
 def _():
     with Federation(ONE, settings="retry_max = 300") as federation:
-        federation.route(DEAD, unused_port())
+        federation.route(DEAD, keep_port())
         federation.reload()
         one = federation.servers[ONE]
         r = federation.account("romeo", ONE).login(presence=True)
@@ -185,7 +181,7 @@ def _():
 def _():
     with Federation(ONE) as federation:
         one = federation.servers[ONE]
-        federation.route(DEAD, unused_port())
+        federation.route(DEAD, keep_port())
         federation.reload()
         r = federation.account("romeo", ONE).login(presence=True)
         for failures in (1, 2):

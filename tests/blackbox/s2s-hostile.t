@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Other servers that are not what they say, or send what they may not."""
-import socket
 
 from harness import *
 from lib.federation import DIALBACK, SERVER, peer, server_open
+from lib.ports import keep_port
 
 ONE, TWO, THREE = "montague.example", "capulet.example", "verona.example"
 
@@ -221,9 +221,8 @@ def _():
 def _():
     with Federation(ONE, workers=1, settings="dialback = true links = 2") as federation:
         names = [f"d{number}.example" for number in range(3)]
-        with socket.create_server(("127.0.0.1", 0)) as unused:
-            for name in names:
-                federation.route(name, unused.getsockname()[1])
+        for name in names:
+            federation.route(name, keep_port())
         federation.reload()
         r = federation.account("romeo", ONE).login(presence=True)
         stranger = peer(federation.servers[ONE], sender=TWO)
@@ -239,9 +238,8 @@ def _():
 def _():
     with Federation(ONE, workers=1, settings="links = 2") as federation:
         names = [f"d{number}.example" for number in range(3)]
-        with socket.create_server(("127.0.0.1", 0)) as unused:
-            for name in names:
-                federation.route(name, unused.getsockname()[1])
+        for name in names:
+            federation.route(name, keep_port())
         federation.reload()
         r = federation.account("romeo", ONE).login(presence=True)
 

@@ -11,6 +11,7 @@ import time
 from . import tls
 from .client import PASSWORD, Account
 from .connection import FACTOR, Connection, Failure
+from .ports import keep_port
 from .server import Server, loopback
 
 CONFIG = """
@@ -48,12 +49,6 @@ def available():
     return found and subprocess.run(["dpkg", "-s", "lua-unbound"], capture_output=True).returncode == 0
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Prosody:
     """Use as a context. `names` gets to know where it is."""
 
@@ -63,7 +58,7 @@ class Prosody:
         self.certificate, self.key = authority.issue([f"DNS:{domain}", f"DNS:rooms.{domain}"], signed=signed)
         self.ca = authority.certificate
         self.names = names
-        self.c2s, self.s2s = _free_port(), _free_port()
+        self.c2s, self.s2s = keep_port(), keep_port()
         self.secure = secure
         self.extra = modules
         self.process = None

@@ -22,6 +22,7 @@ from .client import PASSWORD, Account
 from .connection import FACTOR, Connection, Failure
 from .database import literal
 from .home import home
+from .ports import keep_port
 from .scram import scram_key
 
 SOURCE = os.path.abspath(os.environ.get(
@@ -138,6 +139,8 @@ class Server:
 
     def start(self, arguments=()):
         """Starts the server and waits until it is ready; a restart keeps data and ports."""
+        for kind, port in self.ports.items():
+            self.ports[kind] = port or keep_port()
         self.configured_ports = dict(self.ports)
         self.write_config()
         notify = self.path("notify")
@@ -154,15 +157,11 @@ class Server:
                                             env=self._environment(notify))
         with ready:
             self._wait_ready(ready)
-        line = self.wait_log(r"\bready\b", timeout=START_TIMEOUT)
+        self.wait_log(r"\bready\b", timeout=START_TIMEOUT)
         if "s2s" in self.ports or "s2s-tls" in self.ports:
-            line += " " + self.wait_log("federation is on")
+            self.wait_log("federation is on")
         if "component" in self.ports:
-            line += " " + self.wait_log("components may connect")
-        for kind in self.ports:
-            found = re.search(rf"\b{kind}=(\d+)", line)
-            if found:
-                self.ports[kind] = int(found.group(1))
+            self.wait_log("components may connect")
         return self
 
     def _environment(self, notify):
