@@ -56,12 +56,8 @@ void link_flush(struct link *link)
 {
 	struct cargo *cargo;
 
-	while ((cargo = TAILQ_FIRST(&link->waiting)) != NULL &&
-	       !transport_is_full(stream_transport(link->stream))) {
-		TAILQ_REMOVE(&link->waiting, cargo, next);
-		link->waiting_count--;
-		link->waiting_bytes -= cargo->bytes;
-		TAILQ_INSERT_TAIL(&link->sent, cargo, next);
+	while (!transport_is_full(stream_transport(link->stream)) &&
+	       (cargo = queue_next(link)) != NULL) {
 		link->used_ms = worker_now_ms();
 		stream_send(link->stream, cargo->stanza, NULL, cargo);
 	}
@@ -70,10 +66,8 @@ void link_flush(struct link *link)
 static void link_delivered(void *state, void *token)
 {
 	struct link *link = state;
-	struct cargo *cargo = token;
 
-	TAILQ_REMOVE(&link->sent, cargo, next);
-	cargo_free(cargo);
+	queue_delivered(link, token);
 	if (link->state == LINK_UP && !TAILQ_EMPTY(&link->waiting))
 		link_flush(link);
 }

@@ -4,68 +4,24 @@
  * it came from with the error that RFC 6120 names; so does what comes until it has rested, longer
  * each time it fails in a row, so that a dead server costs nobody anything. */
 #include "base/arena.h"
-#include "base/crypto.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/receipt.h"
-#include "core/router.h"
 #include "loop/timer.h"
 #include "s2s/s2s-private.h"
 #include "xmpp/stanza.h"
 
-/* The first rest, doubled at each further failure; and for how long a failure is remembered. */
-#define REST_MS 2000
+/* For how long a failure is remembered. */
 #define REMEMBERED_MS 600000
+/* Until it is looked at again whether its stream has ended. */
+#define ENDING_MS 2000
 /* So many failures in a row, and nobody is missed any more. */
 #define MISSED_MAX 50
 /* Links that are looked at where there are too many. */
 #define SPARE_TRIES 64
-/* A stream that lasted so long has not failed when it ends. */
-#define LASTING_MS 10000
 
 static void link_timer(void *state);
-
-/* ---- cargo ---- */
-
-void cargo_free(struct cargo *cargo)
-{
-	stanza_unref(&cargo->stanza);
-	receipt_release(&cargo->receipt);
-	mem_free(cargo);
-}
-
-void cargo_bounce(struct cargo *cargo, enum rc rc, const char *text)
-{
-	router_bounce(cargo->stanza, rc, text);
-	cargo_free(cargo);
-}
-
-static void cargo_wait(struct link *link, struct cargo *cargo)
-{
-	TAILQ_INSERT_TAIL(&link->waiting, cargo, next);
-	link->waiting_count++;
-	link->waiting_bytes += cargo->bytes;
-}
-
-static bool queue_has_room(const struct link *link, const struct cargo *cargo)
-{
-	return link->waiting_count < s2s_config()->queue_stanzas &&
-	       link->waiting_bytes + cargo->bytes <= s2s_config()->queue_bytes;
-}
-
-static void queue_bounce(struct link *link)
-{
-	struct cargo *cargo;
-
-	while ((cargo = TAILQ_FIRST(&link->waiting)) != NULL) {
-		TAILQ_REMOVE(&link->waiting, cargo, next);
-		link->waiting_count--;
-		link->waiting_bytes -= cargo->bytes;
-		cargo_bounce(cargo, link->rc, link->why);
-	}
-}
 
 /* ---- life ---- */
 
@@ -155,8 +111,7 @@ bool link_is_needed(const struct link *link)
 	       (link->stream != NULL && transport_unsent(stream_transport(link->stream)) > 0);
 }
 
-/* Nothing is to be done for it. It is remembered for a while if it has failed. */
-static void link_idle(struct link *link)
+void link_idle(struct link *link)
 {
 	link->state = LINK_IDLE;
 	timer_set(link->timer, link->failures > 0 ? REMEMBERED_MS : 0);
@@ -174,7 +129,7 @@ void link_take(struct link *link, struct cargo *cargo)
 		cargo_bounce(cargo, RC_RESOURCE_CONSTRAINT, "too much waits for that server");
 		return;
 	}
-	cargo_wait(link, cargo);
+	queue_add(link, cargo);
 	link_push(link);
 }
 
@@ -223,119 +178,6 @@ void link_rise(struct link *link, const char *how)
 	link_push(link);
 }
 
-/* ---- failure ---- */
-
-/* Where there is a stream, a blank shows whether it still leads anywhere; it may be about to end.
- */
-void link_suspect(struct link *link)
-{
-	link->is_suspect = true;
-	if (link->stream != NULL)
-		stream_send_blank(link->stream);
-	else
-		link_push(link);
-}
-
-void link_clear(struct link *link)
-{
-	if (link->is_suspect || link->is_lost)
-		news_tell(link->remote, false);
-	link->is_suspect = link->is_lost = link->is_missed = false;
-}
-
-/* Somewhere between half and all of it, so that those who were lost together do not come back
- * together. */
-static unsigned rest_ms(const struct link *link)
-{
-	uint64_t longest = (uint64_t)s2s_config()->retry_max * 1000;
-	uint64_t rest = (uint64_t)REST_MS << (link->failures > 20 ? 20 : link->failures - 1);
-	uint32_t chance;
-
-	crypto_random(&chance, sizeof chance);
-	if (rest > longest)
-		rest = longest;
-	return (unsigned)(rest / 2 + chance % (rest / 2 + 1));
-}
-
-void link_fail(struct link *link, enum rc rc, const char *why)
-{
-	log_info(link->log, "link failed", KV("why", why), KV("error", rc_name(rc)),
-	    KV("waiting", link->waiting_count));
-	link->state = LINK_RESTING;
-	link->failures++;
-	link->rc = rc;
-	link->why = why;
-	link_hang_up(link);
-	if (link->stream != NULL)
-		stream_end(link->stream);
-	timer_set(link->timer, rest_ms(link));
-	if (!link->is_lost)
-		news_tell(link->remote, true);
-	link->is_lost = true;
-	link->is_missed |= link->is_suspect;
-	link->is_suspect = false;
-	queue_bounce(link);
-	verifies_end(link, false, rc);
-}
-
-/* RFC 6120 section 4.9.3.6 tells of a domain that is not there. */
-static enum rc rc_of(const char *why)
-{
-	return text_equal(why, stream_error_name(STREAM_HOST_UNKNOWN)) ||
-	               text_equal(why, stream_error_name(STREAM_HOST_GONE))
-	           ? RC_REMOTE_SERVER_NOT_FOUND
-	           : RC_REMOTE_SERVER_TIMEOUT;
-}
-
-/* What was not written takes its old place again. */
-static void queue_restore(struct link *link)
-{
-	struct cargo *cargo;
-
-	while ((cargo = TAILQ_LAST(&link->sent, cargo_list)) != NULL) {
-		TAILQ_REMOVE(&link->sent, cargo, next);
-		TAILQ_INSERT_HEAD(&link->waiting, cargo, next);
-		link->waiting_count++;
-		link->waiting_bytes += cargo->bytes;
-	}
-}
-
-static bool has_lasted(const struct link *link)
-{
-	return link->state == LINK_UP && worker_now_ms() - link->up_ms >= LASTING_MS;
-}
-
-void link_broken(struct link *link, const char *why)
-{
-	bool lasted = has_lasted(link);
-
-	queue_restore(link);
-	if (link->state == LINK_RESTING) {
-		queue_bounce(link);
-		return;
-	}
-	if (link->state == LINK_GREETING && rc_of(why) == RC_REMOTE_SERVER_TIMEOUT) {
-		link_call_next(link, why);
-		return;
-	}
-	log_info(link->log, "link ended", KV("why", why), KV("waiting", link->waiting_count));
-	verifies_end(link, true, RC_REMOTE_SERVER_TIMEOUT);
-	if ((lasted || link->is_suspect) && news_is_abrupt(why) && !s2s.is_shutting) {
-		link->failures = lasted ? 0 : link->failures;
-		link->state = LINK_IDLE;
-		link_suspect(link);
-	} else if (!link_is_needed(link)) {
-		link->failures = lasted ? 0 : link->failures;
-		link_idle(link);
-	} else if (lasted || (link->state == LINK_UP && link->failures == 0)) {
-		link->failures = lasted ? 0 : 1;
-		link->state = LINK_IDLE;
-		link_push(link);
-	} else {
-		link_fail(link, rc_of(why), why);
-	}
-}
-
 /* ---- time ---- */
 
 void link_watch_later(struct link *link)
@@ -368,7 +210,7 @@ static void link_has_rested(struct link *link)
 {
 	/* It has still to be told of its stream's end. */
 	if (link->stream != NULL) {
-		timer_set(link->timer, REST_MS);
+		timer_set(link->timer, ENDING_MS);
 		return;
 	}
 	link_idle(link);
@@ -459,15 +301,10 @@ void links_shutdown(void)
 /* Nobody is there to be told any more. */
 static void link_abandon(struct link *link)
 {
-	struct cargo *cargo;
 	struct verify *verify;
 
 	stream_free(&link->stream);
-	queue_restore(link);
-	while ((cargo = TAILQ_FIRST(&link->waiting)) != NULL) {
-		TAILQ_REMOVE(&link->waiting, cargo, next);
-		cargo_free(cargo);
-	}
+	queue_drop(link);
 	while ((verify = TAILQ_FIRST(&link->verifies)) != NULL) {
 		TAILQ_REMOVE(&link->verifies, verify, next);
 		verify_free(verify);

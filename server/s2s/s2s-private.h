@@ -148,23 +148,14 @@ struct link *link_get_for_others(const char *local, const char *remote);
 struct link *link_find(const char *local, const char *remote);
 /* Has it delivered, or sent back. Takes it. */
 void link_take(struct link *link, struct cargo *cargo);
-void cargo_free(struct cargo *cargo);
-/* Sends it back. Takes it. */
-void cargo_bounce(struct cargo *cargo, enum rc rc, const char *text);
 /* Does what the state allows for all that waits. */
 void link_push(struct link *link);
-/* Ends its attempt: what waits comes back, and what comes for a while. */
-void link_fail(struct link *link, enum rc rc, const char *why);
-/* The stream has ended; does not free it. */
-void link_broken(struct link *link, const char *why);
 /* Stanzas can be sent. */
 void link_rise(struct link *link, const char *how);
-/* Calls, to see whether it is still there; nothing need be sent. */
-void link_suspect(struct link *link);
 /* Its domain has called us: it need not rest any more. */
 void link_alive(struct link *link);
-/* It is there after all: whoever was told otherwise, or may have missed something, asks again. */
-void link_clear(struct link *link);
+/* Nothing is to be done for it. It is remembered for a while if it has failed. */
+void link_idle(struct link *link);
 /* When it is open or up: looks after it again when a blank is due, or an answer about a key. */
 void link_watch_later(struct link *link);
 bool link_is_needed(const struct link *link);
@@ -173,6 +164,36 @@ void links_configure(void);
 void links_check(void);
 void links_shutdown(void);
 void links_stop(void);
+
+/* ---- link-queue.c */
+
+void cargo_free(struct cargo *cargo);
+/* Sends it back. Takes it. */
+void cargo_bounce(struct cargo *cargo, enum rc rc, const char *text);
+bool queue_has_room(const struct link *link, const struct cargo *cargo);
+/* It waits, as the last. Takes it. */
+void queue_add(struct link *link, struct cargo *cargo);
+/* The first, which is among those that the stream has from now on; NULL: none waits. */
+struct cargo *queue_next(struct link *link);
+/* The stream has delivered it. Frees it. */
+void queue_delivered(struct link *link, struct cargo *cargo);
+/* What the stream had and has not delivered waits again, before all others. */
+void queue_restore(struct link *link);
+/* Sends back all that waits, with what has failed last. */
+void queue_bounce(struct link *link);
+/* Frees all; nobody is told. */
+void queue_drop(struct link *link);
+
+/* ---- link-failure.c */
+
+/* Ends its attempt: what waits comes back, and what comes for a while. */
+void link_fail(struct link *link, enum rc rc, const char *why);
+/* The stream has ended; does not free it. */
+void link_broken(struct link *link, const char *why);
+/* Calls, to see whether it is still there; nothing need be sent. */
+void link_suspect(struct link *link);
+/* It is there after all: whoever was told otherwise, or may have missed something, asks again. */
+void link_clear(struct link *link);
 
 /* ---- link-call.c */
 

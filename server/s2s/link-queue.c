@@ -1,0 +1,89 @@
+/* link-queue.c - what waits for a link, and what its stream has and may still lose. Bounded, and in
+ * order: what the stream has not written takes its old place again when the stream ends. */
+#include "base/mem.h"
+#include "core/receipt.h"
+#include "core/router.h"
+#include "s2s/s2s-private.h"
+#include "xmpp/stanza.h"
+
+/* ---- cargo ---- */
+
+void cargo_free(struct cargo *cargo)
+{
+	stanza_unref(&cargo->stanza);
+	receipt_release(&cargo->receipt);
+	mem_free(cargo);
+}
+
+void cargo_bounce(struct cargo *cargo, enum rc rc, const char *text)
+{
+	router_bounce(cargo->stanza, rc, text);
+	cargo_free(cargo);
+}
+
+void queue_add(struct link *link, struct cargo *cargo)
+{
+	TAILQ_INSERT_TAIL(&link->waiting, cargo, next);
+	link->waiting_count++;
+	link->waiting_bytes += cargo->bytes;
+}
+
+bool queue_has_room(const struct link *link, const struct cargo *cargo)
+{
+	return link->waiting_count < s2s_config()->queue_stanzas &&
+	       link->waiting_bytes + cargo->bytes <= s2s_config()->queue_bytes;
+}
+
+void queue_bounce(struct link *link)
+{
+	struct cargo *cargo;
+
+	while ((cargo = TAILQ_FIRST(&link->waiting)) != NULL) {
+		TAILQ_REMOVE(&link->waiting, cargo, next);
+		link->waiting_count--;
+		link->waiting_bytes -= cargo->bytes;
+		cargo_bounce(cargo, link->rc, link->why);
+	}
+}
+
+struct cargo *queue_next(struct link *link)
+{
+	struct cargo *cargo = TAILQ_FIRST(&link->waiting);
+
+	if (cargo == NULL)
+		return NULL;
+	TAILQ_REMOVE(&link->waiting, cargo, next);
+	link->waiting_count--;
+	link->waiting_bytes -= cargo->bytes;
+	TAILQ_INSERT_TAIL(&link->sent, cargo, next);
+	return cargo;
+}
+
+void queue_delivered(struct link *link, struct cargo *cargo)
+{
+	TAILQ_REMOVE(&link->sent, cargo, next);
+	cargo_free(cargo);
+}
+
+void queue_restore(struct link *link)
+{
+	struct cargo *cargo;
+
+	while ((cargo = TAILQ_LAST(&link->sent, cargo_list)) != NULL) {
+		TAILQ_REMOVE(&link->sent, cargo, next);
+		TAILQ_INSERT_HEAD(&link->waiting, cargo, next);
+		link->waiting_count++;
+		link->waiting_bytes += cargo->bytes;
+	}
+}
+
+void queue_drop(struct link *link)
+{
+	struct cargo *cargo;
+
+	queue_restore(link);
+	while ((cargo = TAILQ_FIRST(&link->waiting)) != NULL) {
+		TAILQ_REMOVE(&link->waiting, cargo, next);
+		cargo_free(cargo);
+	}
+}
