@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/bans.h"
+#include "core/home.h"
 #include "core/receipt.h"
 #include "core/remote.h"
 #include "core/router.h"
@@ -25,6 +26,8 @@
  * have been dealt with. */
 #define AT_WORK_MAX 1000
 
+static void inbound_timer(void *state);
+
 /* ---- life ---- */
 
 void inbound_ref(struct inbound *inbound)
@@ -39,16 +42,29 @@ void inbound_unref(struct inbound *inbound)
 		mem_free(inbound);
 }
 
+static void inbound_enlist(struct inbound *inbound)
+{
+	inbound->timer = timer_new(inbound_timer, inbound);
+	timer_set(inbound->timer, s2s_config()->idle_timeout * 1000);
+	LIST_INSERT_HEAD(&s2s.inbound, inbound, sibling);
+	s2s.inbound_count++;
+}
+
+static void inbound_delist(struct inbound *inbound)
+{
+	timer_free(&inbound->timer);
+	LIST_REMOVE(inbound, sibling);
+	s2s.inbound_count--;
+}
+
 static void inbound_end(struct inbound *inbound)
 {
 	struct pair *pair;
 
 	while ((pair = LIST_FIRST(&inbound->pairs)) != NULL)
 		pair_remove(inbound, pair);
-	timer_free(&inbound->timer);
+	inbound_delist(inbound);
 	stream_free(&inbound->stream);
-	LIST_REMOVE(inbound, sibling);
-	s2s.inbound_count--;
 	inbound_unref(inbound);
 }
 
@@ -101,12 +117,42 @@ static bool inbound_proves(void *state, const char *peer)
 	return false;
 }
 
+static void inbound_prove(struct inbound *inbound)
+{
+	stream_restart(inbound->stream);
+	pair_prove(inbound, LIST_FIRST(&inbound->pairs), "EXTERNAL");
+}
+
+/* At the home of its domain, where the links to it are. */
+static void inbound_arrived(struct mail *mail)
+{
+	struct inbound *inbound = CONTAINER_OF(mail, struct inbound, move);
+
+	inbound_enlist(inbound);
+	stream_set_settings(inbound->stream, &s2s.settings_in);
+	inbound_prove(inbound);
+	inbound_check(inbound);
+	if (s2s.is_closed)
+		stream_fail(inbound->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+}
+
+/* It stays where it is if a key of it is on its way, or if it has proved something here before. */
 static void inbound_authenticated(void *state, const char *domain, const char *peer)
 {
 	struct inbound *inbound = state;
+	struct worker *home = home_of_domain(peer);
+	struct pair *pair = pair_find(inbound, peer, domain);
 
-	if (pair_prove(inbound, pair_add(inbound, peer, domain), "EXTERNAL"))
-		stream_restart(inbound->stream);
+	if (pair != NULL)
+		pair_remove(inbound, pair);
+	pair_add(inbound, peer, domain);
+	if (home == worker_current() || inbound->pair_count > 1 || inbound->references > 1) {
+		inbound_prove(inbound);
+		return;
+	}
+	inbound_delist(inbound);
+	stream_detach(inbound->stream);
+	worker_post(home, &inbound->move, inbound_arrived);
 }
 
 static void inbound_refused(
@@ -257,14 +303,11 @@ void s2s_accept(void *state, int fd, struct address *address)
 	inbound = mem_alloc_zero(sizeof *inbound);
 	inbound->references = 1;
 	inbound->used_ms = worker_now_ms();
-	inbound->timer = timer_new(inbound_timer, inbound);
-	timer_set(inbound->timer, s2s_config()->idle_timeout * 1000);
 	LIST_INIT(&inbound->pairs);
 	transport = transport_new(fd, address, &s2s.limits, NULL, NULL);
 	inbound->stream =
 	    stream_new(transport, state != NULL, &s2s.settings_in, &inbound_events, inbound);
-	LIST_INSERT_HEAD(&s2s.inbound, inbound, sibling);
-	s2s.inbound_count++;
+	inbound_enlist(inbound);
 }
 
 void inbounds_configure(void)

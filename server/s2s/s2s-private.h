@@ -1,8 +1,10 @@
 /* s2s-private.h - what the files about other servers share: links to them, connections from them,
  * and keys that wait to be verified.
  *
- * A link is at home on the worker of its remote domain. A connection from another server lives on
- * the worker that a listener chose; what it needs of a link is asked for by mail. */
+ * A link is at home on the worker of its remote domain. A connection from another server begins on
+ * the worker that a listener chose, and moves there when EXTERNAL has told who it is; with
+ * dialback, which may tell it of several domains, it stays. What it needs of a link is asked for by
+ * mail. */
 #ifndef GODWIT_S2S_S2S_PRIVATE_H
 #define GODWIT_S2S_S2S_PRIVATE_H
 
@@ -105,6 +107,7 @@ struct pair {
 /* A connection from another server. */
 struct inbound {
 	LIST_ENTRY(inbound) sibling;
+	struct mail move;
 	struct stream *stream; /* NULL once it is closed */
 	LIST_HEAD(, pair) pairs;
 	size_t pair_count;
@@ -257,8 +260,8 @@ void pair_remove(struct inbound *inbound, struct pair *pair);
 bool pair_covers(const struct inbound *inbound, const char *from, const char *to);
 /* Ends it if it may not go on with the configuration and the bans in force. */
 void inbound_check(struct inbound *inbound);
-/* From now on they may; false, and the stream has ended, if that domain has too
- * many connections. */
+/* From now on they may; false, and the stream has ended, if that domain has too many connections.
+ */
 bool pair_prove(struct inbound *inbound, struct pair *pair, const char *how);
 void inbound_dialback(void *state, const struct dialback *dialback);
 

@@ -173,6 +173,7 @@ def _():
             expect_error(r, number, "remote-server-timeout")
         write(r, "e", kind="error")
         r.expect_nothing("<message/>")
+        one.wait_log("link failed")
         if one.log().count("link failed") != 1 or "Connection refused" not in one.log():
             raise Failure("it was tried more than once:\n" + one.log_tail())
 
