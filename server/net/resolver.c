@@ -36,6 +36,33 @@ static struct resolver_answer *answer_new(struct arena **arena_out)
 	return &owner->answer;
 }
 
+static void answer_set_address(struct resolver_answer *answer, struct arena *arena,
+    const char *name, const union resolver_address *address, bool is_direct_tls)
+{
+	union resolver_address *copy = arena_alloc(arena, sizeof *copy);
+	struct resolver_host *host = arena_alloc_zero(arena, sizeof *host);
+	bool is_ipv4 = address->any.sa_family == AF_INET;
+
+	*copy = *address;
+	host->name = arena_strdup(arena, name);
+	host->port = ntohs(is_ipv4 ? address->ipv4.sin_port : address->ipv6.sin6_port);
+	host->is_direct_tls = is_direct_tls;
+	host->addresses = copy;
+	host->address_count = 1;
+	answer->hosts = host;
+	answer->host_count = 1;
+}
+
+const struct resolver_answer *resolver_answer_new(
+    const char *name, const union resolver_address *address, bool is_direct_tls)
+{
+	struct arena *arena;
+	struct resolver_answer *answer = answer_new(&arena);
+
+	answer_set_address(answer, arena, name, address, is_direct_tls);
+	return answer;
+}
+
 static struct answer_owner *owner_of(const struct resolver_answer *answer)
 {
 	return (struct answer_owner *)(uintptr_t)answer;
@@ -108,20 +135,11 @@ static bool ipv6_parse(const char *domain, union resolver_address *address_out)
 /* Nobody needs to be asked where an address is. */
 static bool query_answer_address(struct resolver_query *query, const char *domain)
 {
-	union resolver_address parsed, *address;
-	struct resolver_host *host;
+	union resolver_address address;
 
-	if (!ipv4_parse(domain, &parsed) && !ipv6_parse(domain, &parsed))
+	if (!ipv4_parse(domain, &address) && !ipv6_parse(domain, &address))
 		return false;
-	address = arena_alloc(query->arena, sizeof *address);
-	*address = parsed;
-	host = arena_alloc_zero(query->arena, sizeof *host);
-	host->name = arena_strdup(query->arena, domain);
-	host->port = XMPP_SERVER_PORT;
-	host->addresses = address;
-	host->address_count = 1;
-	query->answer->hosts = host;
-	query->answer->host_count = 1;
+	answer_set_address(query->answer, query->arena, domain, &address, false);
 	return true;
 }
 

@@ -110,6 +110,10 @@ struct resolver_query *resolver_find(const char *domain, resolver_done *done, vo
  * leaves NULL. */
 void resolver_cancel(struct resolver_query **query);
 
+/* The answer where nobody needs to be asked: one host, at that address (with its port). */
+const struct resolver_answer *resolver_answer_new(
+    const char *name, const union resolver_address *address, bool is_direct_tls);
+
 /* How many queries of this worker are under way, cancelled ones included. */
 size_t resolver_waiting(void);
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "loop/timer.h"
+#include "net/resolver.h"
 #include "s2s/dialback-key.h"
 #include "s2s/s2s-private.h"
 
@@ -97,6 +98,7 @@ static void link_opened(void *state, const struct element *features, bool is_aut
 		link_fail(link, RC_REMOTE_SERVER_NOT_FOUND, why);
 		return;
 	}
+	link_hang_up(link);
 	stream_admit(link->stream);
 	link_clear(link);
 	if (is_authenticated) {
@@ -182,6 +184,7 @@ void link_greet(struct link *link, int fd)
 
 	log_debug(link->log, "connected", KV("address", transport_peer(transport)));
 	link->state = LINK_GREETING;
-	link->stream = stream_initiate(transport, link->is_direct, &s2s.settings_out, &link_events,
-	    link, link->local, link->remote);
+	timer_set(link->timer, link_share_ms(link));
+	link->stream = stream_initiate(transport, link->host->is_direct_tls, &s2s.settings_out,
+	    &link_events, link, link->local, link->remote);
 }

@@ -227,6 +227,15 @@ void link_alive(struct link *link)
 		link_suspect(link);
 }
 
+/* Who takes the connection and is silent: the others are called when his stream has ended. */
+static void link_late(struct link *link)
+{
+	if (link_may_call_next(link))
+		stream_fail(link->stream, STREAM_CONNECTION_TIMEOUT, NULL);
+	else
+		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "not up in time");
+}
+
 static void link_timer(void *state)
 {
 	struct link *link = state;
@@ -242,9 +251,11 @@ static void link_timer(void *state)
 	case LINK_UP:
 		link_watch(link);
 		return;
+	case LINK_GREETING:
+		link_late(link);
+		return;
 	case LINK_FINDING:
 	case LINK_CALLING:
-	case LINK_GREETING:
 	case LINK_PROVING:
 		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "not up in time");
 		return;

@@ -19,12 +19,12 @@
 #include "stream/dialback.h"
 #include "stream/stream.h"
 
-struct connector;
 struct hash;
 struct inbound;
 struct log;
+struct race;
 struct receipt;
-struct resolver_answer;
+struct resolver_host;
 struct resolver_query;
 struct stanza;
 struct timer;
@@ -58,7 +58,7 @@ TAILQ_HEAD(verify_list, verify);
 enum link_state {
 	LINK_IDLE,     /* nothing to do; remembered because it has failed lately */
 	LINK_FINDING,  /* DNS is asked */
-	LINK_CALLING,  /* connecting to one address after the other */
+	LINK_CALLING,  /* connecting to its addresses */
 	LINK_GREETING, /* connected: TLS, SASL */
 	LINK_OPEN,     /* keys can be verified, stanzas cannot be sent */
 	LINK_PROVING,  /* our own key is on its way */
@@ -77,10 +77,8 @@ struct link {
 	struct verify_list verifies;
 
 	struct resolver_query *query;
-	const struct resolver_answer *answer;
-	size_t host, address; /* the next to be tried */
-	struct connector *connector;
-	bool is_direct; /* the one that is tried */
+	struct race *race;                /* until it is open: for its other addresses */
+	const struct resolver_host *host; /* of the race, that was reached */
 	struct stream *stream;
 
 	bool is_certified;     /* its certificate proves the remote domain */
@@ -202,8 +200,12 @@ void link_clear(struct link *link);
 
 /* Finds the server of the remote domain, and calls it; ends in LINK_GREETING or link_fail(). */
 void link_call(struct link *link);
-/* The next address, because of what was wrong with the last. */
+/* The other addresses, because of what was wrong with the one that was reached. */
 void link_call_next(struct link *link, const char *why);
+/* Whether there are any, and time for them. */
+bool link_may_call_next(const struct link *link);
+/* How long the one that was reached may take for what comes before LINK_OPEN. */
+unsigned link_share_ms(const struct link *link);
 /* Gives up what is under way. */
 void link_hang_up(struct link *link);
 

@@ -1,12 +1,12 @@
-"""names.py - a DNS server for tests: SRV and A records of a few domains, in a thread of its own."""
+"""names.py - a DNS server for tests: SRV and address records of a few domains, in a thread of its own."""
 import socket
 import struct
 import threading
 
-A, SRV = 1, 33
+A, AAAA, SRV = 1, 28, 33
 
 
-def _name(text):
+def wire_name(text):
     return b"".join(bytes([len(label)]) + label.encode() for label in text.rstrip(".").split(".")) + b"\0"
 
 
@@ -20,11 +20,23 @@ def _question(packet):
     return ".".join(labels), kind, packet[12:at + 5]
 
 
+def srv(port, target, priority=0):
+    """The data of an SRV record."""
+    return struct.pack("!HHH", priority, 5, port) + wire_name(target)
+
+
+def address(text):
+    """The data of an A or AAAA record."""
+    return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+
+
 class Names:
-    """Use as a context. `places[domain]` is the port where its server is, on 127.0.0.1, or several."""
+    """Use as a context. `places[domain]` is the port where its server is, on 127.0.0.1, or several;
+    `records[name, type]` are the data of any others."""
 
     def __init__(self):
         self.places = {}
+        self.records = {}
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
@@ -50,15 +62,17 @@ class Names:
 
     def _records(self, name, kind):
         """None: there is no such name."""
+        if any(name == known for known, _ in self.records):
+            return self.records.get((name, kind), [])
         service, _, domain = name.partition("._tcp.")
         if domain and domain in self.places:
             if kind == SRV and service == "_xmpp-server":
                 ports = self.places[domain]
-                return [struct.pack("!HHH", 0, 5, port) + _name("host." + domain)
+                return [srv(port, "host." + domain)
                         for port in ([ports] if isinstance(ports, int) else ports)]
             return []
         if name.startswith("host.") and name[5:] in self.places:
-            return [socket.inet_aton("127.0.0.1")] if kind == A else []
+            return [address("127.0.0.1")] if kind == A else []
         return [] if name in self.places else None
 
     def _answer(self, packet):
@@ -66,6 +80,6 @@ class Names:
         records = self._records(name, kind)
         flags = 0x8180 if records is not None else 0x8183
         header = packet[:2] + struct.pack("!HHHHH", flags, 1, len(records or ()), 0, 0)
-        body = b"".join(_name(name) + struct.pack("!HHIH", kind, 1, 60, len(data)) + data
+        body = b"".join(wire_name(name) + struct.pack("!HHIH", kind, 1, 60, len(data)) + data
                         for data in records or ())
         return header + question + body
