@@ -8,6 +8,7 @@
 
 #include "base/rc.h"
 #include "core/account.h"
+#include "core/work.h"
 #include "loop/worker.h"
 
 struct arena;
@@ -29,8 +30,7 @@ struct c2s {
 	char *resource;          /* wanted, while the account loads */
 	bool is_banned;          /* the account whose credentials are asked for, */
 	int64_t asked_us;        /* at this time */
-	unsigned at_work;        /* weight of iqs and presences that are not dealt with */
-	bool is_held;            /* they are too many: nothing more is read */
+	struct work work;        /* iqs and presences that are not dealt with */
 	unsigned references;     /* the stream, receipts, answers on their way */
 };
 

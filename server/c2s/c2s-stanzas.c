@@ -54,34 +54,27 @@ static void c2s_settled(void *state, uint32_t sequence)
 
 /* ---- what is at work for it */
 
-static void work_begins(struct c2s *c2s, unsigned weight)
+static void c2s_work_begins(struct c2s *c2s, unsigned weight)
 {
-	c2s->at_work += weight;
-	if (c2s->is_held || c2s->at_work < AT_WORK_MAX)
-		return;
-	c2s->is_held = true;
-	stream_pause(c2s->stream);
+	if (work_begins(&c2s->work, weight, AT_WORK_MAX))
+		stream_pause(c2s->stream);
 }
 
-static void work_ends(struct c2s *c2s, unsigned weight)
+static void c2s_work_ends(struct c2s *c2s, unsigned weight)
 {
-	c2s->at_work -= weight;
-	if (!c2s->is_held || c2s->at_work > AT_WORK_MAX / 2)
-		return;
-	c2s->is_held = false;
-	if (c2s->stream != NULL)
+	if (work_ends(&c2s->work, weight, AT_WORK_MAX) && c2s->stream != NULL)
 		stream_resume(c2s->stream);
 }
 
 static void c2s_request_settled(void *state, uint32_t sequence)
 {
-	work_ends(state, REQUEST_WEIGHT);
+	c2s_work_ends(state, REQUEST_WEIGHT);
 	c2s_settled(state, sequence);
 }
 
 static void c2s_broadcast_settled(void *state, uint32_t sequence)
 {
-	work_ends(state, BROADCAST_WEIGHT);
+	c2s_work_ends(state, BROADCAST_WEIGHT);
 	c2s_settled(state, sequence);
 }
 
@@ -98,10 +91,10 @@ static struct receipt *c2s_receipt(struct c2s *c2s, const struct stanza *stanza,
 
 	if (stanza != NULL && stanza_is_request(stanza)) {
 		settled = c2s_request_settled;
-		work_begins(c2s, REQUEST_WEIGHT);
+		c2s_work_begins(c2s, REQUEST_WEIGHT);
 	} else if (stanza != NULL && is_broadcast(stanza)) {
 		settled = c2s_broadcast_settled;
-		work_begins(c2s, BROADCAST_WEIGHT);
+		c2s_work_begins(c2s, BROADCAST_WEIGHT);
 	} else if (sequence == 0) {
 		return NULL;
 	}

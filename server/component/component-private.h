@@ -8,6 +8,7 @@
 #include <sys/queue.h>
 
 #include "base/crypto.h"
+#include "core/work.h"
 #include "loop/worker.h"
 #include "net/transport.h"
 #include "stream/stream.h"
@@ -24,8 +25,7 @@ struct component {
 	struct timer *timer;   /* holds the refusal of its handshake back */
 	bool is_admitted;
 	unsigned char secret[DIGEST_MAX_BYTES]; /* the digest of the one it has shown */
-	unsigned at_work;                       /* stanzas that are not dealt with */
-	bool is_held;                           /* they are too many: nothing more is read */
+	struct work work;                       /* stanzas that are not dealt with */
 	unsigned references;                    /* the stream, receipts */
 };
 

@@ -25,23 +25,16 @@ static void component_settled(void *state, uint32_t sequence)
 	struct component *component = state;
 
 	(void)sequence;
-	component->at_work--;
-	if (component->is_held && component->at_work <= AT_WORK_MAX / 2) {
-		component->is_held = false;
-		if (component->stream != NULL)
-			stream_resume(component->stream);
-	}
+	if (work_ends(&component->work, 1, AT_WORK_MAX) && component->stream != NULL)
+		stream_resume(component->stream);
 	component_unref(component);
 }
 
 static struct receipt *component_receipt(struct component *component)
 {
 	component->references++;
-	component->at_work++;
-	if (!component->is_held && component->at_work >= AT_WORK_MAX) {
-		component->is_held = true;
+	if (work_begins(&component->work, 1, AT_WORK_MAX))
 		stream_pause(component->stream);
-	}
 	return receipt_new(component_settled, component, 0);
 }
 
