@@ -47,7 +47,7 @@ static struct s2s_fact pair_describe(const struct inbound *inbound, const struct
 		.to = pair->to,
 		.state = pair->state == PAIR_PROVED ? "up" : "proving",
 		.by = pair->how,
-		.waiting = inbound->at_work };
+		.waiting = intake_at_work(inbound->intake) };
 
 	stream_describe(inbound->stream, &fact);
 	return fact;

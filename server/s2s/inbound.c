@@ -10,21 +10,13 @@
 #include "base/text.h"
 #include "core/bans.h"
 #include "core/home.h"
-#include "core/receipt.h"
 #include "core/remote.h"
-#include "core/router.h"
 #include "loop/timer.h"
 #include "net/listener.h"
 #include "s2s/s2s.h"
 #include "s2s/s2s-private.h"
 #include "xml/element.h"
-#include "xmpp/jid.h"
 #include "xmpp/ns.h"
-#include "xmpp/stanza.h"
-
-/* So many stanzas of a connection are at work at a time; then nothing is read until half of them
- * have been dealt with. */
-#define AT_WORK_MAX 1000
 
 static void inbound_timer(void *state);
 
@@ -64,6 +56,7 @@ static void inbound_end(struct inbound *inbound)
 	while ((pair = LIST_FIRST(&inbound->pairs)) != NULL)
 		pair_remove(inbound, pair);
 	inbound_delist(inbound);
+	intake_free(&inbound->intake);
 	stream_free(&inbound->stream);
 	inbound_unref(inbound);
 }
@@ -146,7 +139,8 @@ static void inbound_authenticated(void *state, const char *domain, const char *p
 	if (pair != NULL)
 		pair_remove(inbound, pair);
 	pair_add(inbound, peer, domain);
-	if (home == worker_current() || inbound->pair_count > 1 || inbound->references > 1) {
+	if (home == worker_current() || inbound->pair_count > 1 || inbound->references > 1 ||
+	    intake_at_work(inbound->intake) > 0) {
 		inbound_prove(inbound);
 		return;
 	}
@@ -166,95 +160,18 @@ static void inbound_refused(
 
 /* ---- stanzas ---- */
 
-static void inbound_settled(void *state, uint32_t sequence)
+static bool inbound_covers(const void *owner, const char *from, const char *to)
 {
-	struct inbound *inbound = state;
-
-	(void)sequence;
-	inbound->at_work--;
-	if (inbound->is_held && inbound->at_work <= AT_WORK_MAX / 2) {
-		inbound->is_held = false;
-		if (inbound->stream != NULL)
-			stream_resume(inbound->stream);
-	}
-	inbound_unref(inbound);
-}
-
-static struct receipt *inbound_receipt(struct inbound *inbound)
-{
-	inbound_ref(inbound);
-	inbound->at_work++;
-	if (!inbound->is_held && inbound->at_work >= AT_WORK_MAX) {
-		inbound->is_held = true;
-		stream_pause(inbound->stream);
-	}
-	return receipt_new(inbound_settled, inbound, 0);
-}
-
-/* What is no stanza in spite of its name goes back. */
-static void stanza_refuse(
-    const struct element *element, const struct jid *from, const struct jid *to, enum rc rc)
-{
-	struct stanza *error = stanza_refusal(element, from, to, rc);
-
-	if (error != NULL)
-		router_send(error, NULL);
-	stanza_unref(&error);
-}
-
-/* RFC 6120 sections 4.9.3.7, 4.9.3.9 and 8.1. The stream error there is to be, or -1. */
-static int stanza_fault(
-    struct inbound *inbound, struct arena *arena, const struct jid *from, const struct jid *to)
-{
-	const char *from_domain, *to_domain;
-
-	if (from == NULL || to == NULL)
-		return STREAM_IMPROPER_ADDRESSING;
-	from_domain = jid_domain(arena, from);
-	to_domain = jid_domain(arena, to);
-	if (!remote_is_ours(to_domain))
-		return STREAM_HOST_UNKNOWN;
-	if (!pair_covers(inbound, from_domain, to_domain))
-		return STREAM_INVALID_FROM;
-	return bans_have_jid(from) ? STREAM_POLICY_VIOLATION : -1;
-}
-
-static const struct jid *address_of(
-    struct arena *arena, const struct element *element, const char *name)
-{
-	const char *text = element_attribute(element, name);
-
-	return text == NULL ? NULL : jid_parse(arena, text);
+	return pair_covers(owner, from, to);
 }
 
 static void inbound_stanza(
     void *state, struct arena *arena, struct element *element, uint32_t sequence)
 {
 	struct inbound *inbound = state;
-	const struct jid *from = address_of(arena, element, "from");
-	const struct jid *to = address_of(arena, element, "to");
-	int fault = stanza_fault(inbound, arena, from, to);
-	struct receipt *receipt;
-	struct stanza *stanza;
-	enum rc rc;
 
-	(void)sequence;
 	inbound->used_ms = worker_now_ms();
-	if (fault >= 0) {
-		stream_fail(inbound->stream, (enum stream_error)fault, NULL);
-		arena_free(&arena);
-		return;
-	}
-	stanza = stanza_from_element(arena, element, from, to, &rc);
-	if (stanza == NULL) {
-		stanza_refuse(element, from, to, rc);
-		arena_free(&arena);
-		return;
-	}
-	receipt = inbound_receipt(inbound);
-	router_send(stanza, receipt);
-	receipt_release(&receipt);
-	stanza_unref(&stanza);
+	intake_take(inbound->intake, arena, element, sequence);
 }
 
 /* Nothing goes this way but what the stream itself says. */
@@ -307,6 +224,7 @@ void s2s_accept(void *state, int fd, struct address *address)
 	transport = transport_new(fd, address, &s2s.limits, NULL, NULL);
 	inbound->stream =
 	    stream_new(transport, state != NULL, &s2s.settings_in, &inbound_events, inbound);
+	inbound->intake = intake_new(inbound->stream, inbound_covers, inbound);
 	inbound_enlist(inbound);
 }
 

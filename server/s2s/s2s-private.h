@@ -21,6 +21,7 @@
 
 struct hash;
 struct inbound;
+struct intake;
 struct log;
 struct race;
 struct receipt;
@@ -107,14 +108,13 @@ struct inbound {
 	LIST_ENTRY(inbound) sibling;
 	struct mail move;
 	struct stream *stream; /* NULL once it is closed */
+	struct intake *intake;
 	LIST_HEAD(, pair) pairs;
 	size_t pair_count;
 	struct timer *timer;
 	int64_t used_ms;
 	unsigned failures;   /* domains that were not proved */
-	unsigned at_work;    /* stanzas that are not dealt with */
-	bool is_held;        /* they are too many: nothing more is read */
-	unsigned references; /* the stream, receipts, keys on their way */
+	unsigned references; /* the stream, keys on their way */
 };
 
 /* Of this worker. */
@@ -243,6 +243,20 @@ bool news_is_abrupt(const char *why);
 void news_alive(const char *local, const char *remote);
 /* Its home is to see whether the domain is there. */
 void news_suspect(const char *local, const char *remote);
+
+/* ---- intake.c */
+
+/* Whether stanzas of these domains may come. */
+typedef bool intake_covers(const void *owner, const char *from, const char *to);
+/* For what comes on this stream. */
+struct intake *intake_new(struct stream *stream, intake_covers *covers, const void *owner);
+/* Before the stream is freed. Accepts a pointer to NULL, leaves NULL. */
+void intake_free(struct intake **intake);
+/* A stanza has come. Takes the arena. */
+void intake_take(
+    struct intake *intake, struct arena *arena, struct element *element, uint32_t sequence);
+/* Stanzas that are not dealt with. */
+unsigned intake_at_work(const struct intake *intake);
 
 /* ---- inbound.c, inbound-pairs.c */
 
