@@ -277,6 +277,11 @@ void transport_pause(struct transport *transport)
 	transport_watch(transport);
 }
 
+void transport_keep_reading(struct transport *transport)
+{
+	transport->keeps_reading = true;
+}
+
 void transport_resume(struct transport *transport)
 {
 	transport->paused = false;

@@ -93,7 +93,7 @@ struct text *transport_output(struct transport *transport)
 		return output;
 	}
 	/* The reading in progress ends with what is being delivered. */
-	if (transport_is_full(transport))
+	if (transport_is_full(transport) && !transport->keeps_reading)
 		transport->choked = true;
 	if (output->at == NULL)
 		buffer_take(output);
@@ -213,7 +213,8 @@ static void choke(struct transport *transport)
 	size_t unsent = transport_unsent(transport);
 	bool was = transport->choked;
 
-	transport->choked = unsent > soft || (was && unsent > soft / 2);
+	transport->choked =
+	    !transport->keeps_reading && (unsent > soft || (was && unsent > soft / 2));
 	if (was && !transport->choked)
 		input_continue(transport);
 	else

@@ -65,6 +65,7 @@ struct transport {
 	bool is_eager;           /* waits for its turn to read on */
 	bool paused;             /* by the owner */
 	bool choked;             /* more output waits than the soft bound allows */
+	bool keeps_reading;      /* it may never be choked */
 	bool throttled;          /* the bucket is empty */
 	bool blocked;            /* the kernel takes no more output for now */
 	bool read_wants_write;   /* TLS has to write before it can read on */

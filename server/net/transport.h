@@ -97,6 +97,9 @@ void transport_push(struct transport *transport);
  * holds, from the loop, not inside the call. */
 void transport_pause(struct transport *transport);
 void transport_resume(struct transport *transport);
+/* From now on it is read whatever waits to be written: its peer may be one that does not read until
+ * we do. The hard bound stays. */
+void transport_keep_reading(struct transport *transport);
 void transport_set_limits(struct transport *transport, const struct transport_limits *limits);
 /* Changes who is told. */
 void transport_set_events(

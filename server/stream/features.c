@@ -9,7 +9,8 @@
 #include "xml/writer.h"
 #include "xmpp/ns.h"
 
-static void add_mechanisms(struct arena *arena, struct element *features, const struct sasl *sasl)
+/* Whether there are any. */
+static bool add_mechanisms(struct arena *arena, struct element *features, const struct sasl *sasl)
 {
 	struct element *list = NULL;
 	const char *name;
@@ -20,6 +21,7 @@ static void add_mechanisms(struct arena *arena, struct element *features, const 
 			list = element_add_new(arena, features, NS_SASL, "mechanisms");
 		element_add_text_child(arena, list, NULL, "mechanism", name);
 	}
+	return list != NULL;
 }
 
 /* XEP-0440. */
@@ -108,6 +110,14 @@ static void add_limits(struct arena *arena, struct element *features, size_t max
 	    arena, limits, NULL, "max-bytes", arena_printf(arena, "%zu", max_bytes));
 }
 
+/* XEP-0288, to a server that can prove by EXTERNAL who it is. */
+static void add_both_ways(struct stream *stream, struct arena *arena, struct element *features)
+{
+	stream->login->offers_both_ways = stream->settings->both_ways;
+	if (stream->login->offers_both_ways)
+		element_add_new(arena, features, NS_BIDI_FEATURE, "bidi");
+}
+
 static void add_before_login(struct stream *stream, struct arena *arena, struct element *features)
 {
 	const struct stream_settings *settings = stream->settings;
@@ -122,7 +132,8 @@ static void add_before_login(struct stream *stream, struct arena *arena, struct 
 	sasl_free(&stream->login->sasl);
 	stream->login->sasl =
 	    is_with_server(stream) ? sasl_for_server(stream) : sasl_for(stream, arena);
-	add_mechanisms(arena, features, stream->login->sasl);
+	if (add_mechanisms(arena, features, stream->login->sasl) && is_with_server(stream))
+		add_both_ways(stream, arena, features);
 	if (secure && !is_with_server(stream))
 		add_bindings(arena, features, stream->login->sasl);
 	/* RFC 6120 section 5.3.1: where TLS is required there is nothing beside it. */
@@ -175,5 +186,7 @@ void features_send(struct stream *stream)
 		xml_write_children(out, features, NS_CLIENT);
 		text_puts(out, "</stream:features>");
 	}
+	if (stream->stage == STAGE_BOUND && stream_goes_both_ways(stream))
+		stream->events->opened(stream->state, features, true);
 	arena_free(&arena);
 }

@@ -15,8 +15,8 @@ static void open_up(struct stream *stream, const struct element *features)
 	stream->events->opened(stream->state, features, stream->login->username != NULL);
 }
 
-/* XEP-0178 section 3: by name, since some servers want it. The features are kept, in case it is
- * refused. Takes the arena. */
+/* XEP-0178 section 3: by name, since some servers want it. XEP-0288 comes before it. The features
+ * are kept, in case it is refused. Takes the arena. */
 static void external_begin(struct stream *stream, struct arena *arena, struct element *features)
 {
 	const char *name = stream->domain;
@@ -24,6 +24,11 @@ static void external_begin(struct stream *stream, struct arena *arena, struct el
 	stream->login->offered_arena = arena;
 	stream->login->offered = features;
 	stream->login->awaited = AWAITS_SUCCESS;
+	if (stream->settings->both_ways &&
+	    element_child(features, NS_BIDI_FEATURE, "bidi") != NULL) {
+		text_puts(stream_output(stream), "<bidi xmlns='" NS_BIDI "'/>");
+		peering_go_both_ways(stream);
+	}
 	text_printf(stream_output(stream),
 	    "<auth xmlns='" NS_SASL "' mechanism='EXTERNAL'>%s</auth>",
 	    base64_encode(arena, name, strlen(name)));

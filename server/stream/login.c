@@ -363,6 +363,8 @@ void login_element(struct stream *stream, struct arena *arena, struct element *e
 		handle_starttls(stream, element);
 	else if (element_is(element, NS_SASL, NULL))
 		handle_sasl(stream, element);
+	else if (element_is(element, NS_BIDI, "bidi") && stream->login->offers_both_ways)
+		peering_go_both_ways(stream);
 	else if (is_sm(element))
 		acks_element(stream, element);
 	else if (element_is(element, NS_STREAM, "error"))

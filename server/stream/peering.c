@@ -45,6 +45,12 @@ void peering_element(struct stream *stream, struct arena *arena, struct element 
 	arena_free(&arena);
 }
 
+void peering_go_both_ways(struct stream *stream)
+{
+	stream->login->goes_both_ways = true;
+	transport_keep_reading(stream->transport);
+}
+
 void stream_admit(struct stream *stream)
 {
 	struct login *login = stream->login;

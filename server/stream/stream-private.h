@@ -57,8 +57,10 @@ struct login {
 	char *header_id;         /* with servers and components: of the called end's header */
 	struct element *offered; /* to a server: its features, while EXTERNAL is tried */
 	struct arena *offered_arena;
-	uint8_t awaited; /* enum awaited */
-	bool is_direct;  /* to a server: TLS comes first (XEP-0368) */
+	uint8_t awaited;       /* enum awaited */
+	bool is_direct;        /* to a server: TLS comes first (XEP-0368) */
+	bool offers_both_ways; /* XEP-0288, which it may ask for */
+	bool goes_both_ways;   /* who has called has asked for it */
 	/* A bind request in progress; its id lives in its arena. */
 	struct arena *bind_arena;
 	const char *bind_id;
@@ -212,6 +214,8 @@ void stanzas_acknowledged(struct stream *stream, uint32_t h);
 /* What a server sends besides stanzas, once there is TLS. Takes the arena. */
 void peering_element(struct stream *stream, struct arena *arena, struct element *element);
 
+/* From now on stanzas go both ways (XEP-0288). */
+void peering_go_both_ways(struct stream *stream);
 /* A stanza that no session takes. Takes the arena. */
 void peering_stanza(struct stream *stream, struct arena *arena, struct element *element);
 

@@ -105,10 +105,12 @@ static bool has_turn(const struct stream *stream)
 				    stream->stage == STAGE_BIND || stream->stage == STAGE_BOUND);
 }
 
-/* So much is unread that the peer is not listened to: what it asks for would be added. */
+/* So much is unread that the peer is not listened to: what it asks for would be added. Where
+ * stanzas go both ways both ends might wait for each other, and the owner bounds what it adds. */
 static bool is_full(const struct stream *stream)
 {
-	return stream->stage == STAGE_BOUND && transport_is_full(stream->transport);
+	return stream->stage == STAGE_BOUND && transport_is_full(stream->transport) &&
+	       !stream_goes_both_ways(stream);
 }
 
 /* Those that waited, in order, up to the next one that makes the stream wait. */
@@ -479,6 +481,11 @@ bool stream_is_secure(const struct stream *stream)
 bool stream_has_sm(const struct stream *stream)
 {
 	return stream->sm != NULL;
+}
+
+bool stream_goes_both_ways(const struct stream *stream)
+{
+	return stream->login != NULL && stream->login->goes_both_ways;
 }
 
 bool stream_is_over(const struct stream *stream)

@@ -1,10 +1,10 @@
 /* stream.h - an XML stream of RFC 6120 on a connection: header, features, STARTTLS, SASL, bind,
  * stanzas, stream management (XEP-0198), errors and end. A client may be at the other end, or a
- * server, which has called us or was called by us; stanzas go one way then (section 4.5), and
- * dialback (XEP-0220) both; or a component (XEP-0114), where a handshake stands for most of this.
- * Does not know who sits on it: it calls back through stream_events. A stream belongs to one
- * worker; after login its owner may move it to another. Only whole, bounded, well-formed elements
- * come out of it; only trees go into it. */
+ * server, which has called us or was called by us; stanzas go one way then (section 4.5), or
+ * both if that was agreed upon (XEP-0288), and dialback (XEP-0220) both; or a component (XEP-0114),
+ * where a handshake stands for most of this. Does not know who sits on it: it calls back through
+ * stream_events. A stream belongs to one worker; after login its owner may move it to another. Only
+ * whole, bounded, well-formed elements come out of it; only trees go into it. */
 #ifndef GODWIT_STREAM_STREAM_H
 #define GODWIT_STREAM_STREAM_H
 
@@ -70,6 +70,7 @@ struct stream_settings {
 	enum stream_role role;       /* with servers there is always TLS first */
 	struct tls_set *tls;         /* NULL: no TLS at all (tests) */
 	bool tls_required;           /* no SASL before TLS */
+	bool both_ways;              /* with servers: offer XEP-0288, and ask for it */
 	bool allow_plain;            /* offer PLAIN (inside TLS only) */
 	unsigned scram_iterations;   /* of fake keys: what new accounts get */
 	unsigned login_timeout_ms;   /* from accept to bound, with servers to stream_admit(),
@@ -103,6 +104,8 @@ struct stream_events {
 	/* Of a server that we have called: TLS is made, and SASL if it has offered EXTERNAL
 	 * (`is_authenticated`: it was content). These are its features. From now on all can be
 	 * sent, but it must have proved who it is before stanzas are, and take us for whom we are.
+	 * Of a server that has called us, if stanzas are to go both ways: it is authenticated, and
+	 * all can be sent from now on; the features are ours.
 	 */
 	void (*opened)(void *state, const struct element *features, bool is_authenticated);
 	/* XEP-0220, with a server: lent for the call. */
@@ -201,6 +204,9 @@ const char *stream_peer(const struct stream *stream);
 const char *stream_header_id(const struct stream *stream);
 bool stream_is_secure(const struct stream *stream);
 bool stream_has_sm(const struct stream *stream);
+/* Of a stream with a server: who has called has asked for stanzas both ways, as the other end had
+ * offered (XEP-0288). */
+bool stream_goes_both_ways(const struct stream *stream);
 /* Whether it has ended, in whatever way: `closed` was called or follows. */
 bool stream_is_over(const struct stream *stream);
 /* Never NULL. */

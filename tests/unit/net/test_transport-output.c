@@ -168,6 +168,30 @@ static void test_soft_bound(void **state)
 	}
 }
 
+/* Where both ends might wait for each other, one goes on reading above it. */
+static void test_soft_bound_both_ways(void **state)
+{
+	for (size_t w = 0; w < COUNT_OF(ways); w++) {
+		struct transport_limits limits = wide_limits;
+		struct owner owner = { 0 };
+		struct peer *peer;
+
+		limits.output_soft_bytes = 300000;
+		peer = meet(&owner, &limits, ways[w]);
+		transport_keep_reading(owner.transport);
+		peer_listen(peer, false);
+		fill(&owner);
+		put(&owner, 300000);
+		office_settle();
+		assert_true(transport_is_full(owner.transport));
+		peer_puts(peer, "read");
+		WAIT(text_is(&owner.received, "read"));
+		assert_true(transport_is_full(owner.transport));
+		owner_close(&owner);
+		peer_free(&peer);
+	}
+}
+
 static void answer_much(struct owner *owner)
 {
 	put(owner, 100000);
@@ -391,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_steady_reader),
 		cmocka_unit_test(test_soft_bound),
+		cmocka_unit_test(test_soft_bound_both_ways),
 		cmocka_unit_test(test_soft_bound_in_round),
 		cmocka_unit_test(test_hard_bound),
 		cmocka_unit_test(test_hard_bound_in_round),

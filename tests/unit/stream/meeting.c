@@ -150,17 +150,20 @@ struct transport *transport_of(int fd)
 	return transport_new(fd, NULL, &wide_limits, NULL, NULL);
 }
 
-void meet(bool direct, bool proves)
+static void prepare(bool proves)
 {
-	struct peer *peer;
-	int fd;
-
 	our_set = make_set("a.example");
 	their_set = make_set("b.example");
 	ours = (struct end){ .settings = settings_of(STREAM_TO_SERVER, our_set) };
 	theirs =
 	    (struct end){ .settings = settings_of(STREAM_OF_SERVER, their_set), .proves = proves };
-	peer = peer_new(&fd);
+}
+
+static void connect_both(bool direct)
+{
+	int fd;
+	struct peer *peer = peer_new(&fd);
+
 	theirs.stream =
 	    stream_new(transport_of(dup(peer->fd)), direct, &theirs.settings, &end_events, &theirs);
 	peer_free(&peer);
@@ -168,6 +171,20 @@ void meet(bool direct, bool proves)
 	    transport_of(fd), direct, &ours.settings, &end_events, &ours, "a.example", "b.example");
 	WAIT(ours.told.length > 0);
 	office_settle();
+}
+
+void meet(bool direct, bool proves)
+{
+	prepare(proves);
+	connect_both(direct);
+}
+
+void meet_both_ways(bool proves, bool we, bool they)
+{
+	prepare(proves);
+	ours.settings.both_ways = we;
+	theirs.settings.both_ways = they;
+	connect_both(false);
 }
 
 void part(void)

@@ -23,6 +23,8 @@ int meeting_begin(void **state);
 int meeting_end(void **state);
 
 void meet(bool direct, bool proves);
+/* The same where both would have stanzas go both ways (XEP-0288), or one of them would. */
+void meet_both_ways(bool proves, bool we, bool they);
 void part(void);
 /* Fails unless these are the lines. */
 void told(struct end *end, const char *lines);

@@ -59,6 +59,48 @@ static void says(struct end *end, const char *xml)
 	text_puts(transport_output(stream_transport(end->stream)), xml);
 }
 
+/* XEP-0288: offered and asked for, with EXTERNAL; then stanzas go both ways, with tokens. */
+static void test_both_ways(void **state)
+{
+	static char token[] = "t1";
+
+	(void)state;
+	meet_both_ways(true, true, true);
+	told(&ours, "opened as ours after\n");
+	told(&theirs, "proves a.example\nauthenticated a.example for b.example\n"
+		      "opened as ours after\n");
+	assert_true(stream_goes_both_ways(ours.stream));
+	assert_true(stream_goes_both_ways(theirs.stream));
+	send_stanza(&theirs, "m1", token);
+	told(&theirs, "delivered t1\n");
+	told(&ours, "stanza 0 <message xmlns='jabber:client' id='m1' xml:lang='en'/>\n");
+	says(&ours, "<bidi xmlns='urn:xmpp:bidi'/>");
+	told(&theirs, "closed: unsupported-stanza-type\n");
+	part();
+}
+
+/* It takes two, and a certificate. */
+static void test_one_way(void **state)
+{
+	static const struct {
+		bool proves, we, they;
+	} cases[] = { { true, true, false }, { true, false, true }, { false, true, true } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		bool proves = cases[i].proves;
+
+		meet_both_ways(proves, cases[i].we, cases[i].they);
+		told(&ours, proves ? "opened as ours after\n" : "opened as nobody\n");
+		told(&theirs, proves ? "proves a.example\n"
+				       "authenticated a.example for b.example\n"
+				     : "proves a.example\n");
+		assert_false(stream_goes_both_ways(ours.stream));
+		assert_false(stream_goes_both_ways(theirs.stream));
+		part();
+	}
+}
+
 /* Before it is known who they are the bounds are tighter. */
 static void test_bounds(void **state)
 {
@@ -94,6 +136,7 @@ static void test_ends(void **state)
 		{ "<db:other/>", "unsupported-stanza-type" },
 		{ "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "ended by the server" },
 		{ "<enable xmlns='urn:xmpp:sm:3'/>", "unsupported-stanza-type" },
+		{ "<bidi xmlns='urn:xmpp:bidi'/>", "unsupported-stanza-type" },
 		{ "</stream:stream>", "ended by the peer" },
 		{ "<stream:error><reset xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
 		  "</stream:error>",
@@ -118,6 +161,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dialback),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_both_ways),
+		cmocka_unit_test(test_one_way),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_ends),
 	};
