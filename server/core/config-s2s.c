@@ -30,6 +30,8 @@ const struct config_key config_s2s_keys[] = {
 	    "PEM file of who issues certificates to servers; empty: those the system trusts."),
 	CONFIG_BOOL(struct config_s2s, dialback, false,
 	    "Domains without a verified certificate may prove themselves by dialback."),
+	CONFIG_BOOL(struct config_s2s, bidi, true,
+	    "Stanzas go both ways on one connection, with servers that can do so (XEP-0288)."),
 	CONFIG_LIST(struct config_s2s, secure, "", "Domains that need a verified certificate."),
 	CONFIG_LIST(struct config_s2s, insecure, "", "Domains that may use dialback."),
 	CONFIG_LIST(struct config_s2s, allow, "", "The only domains to talk to; empty: all."),

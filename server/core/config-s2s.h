@@ -19,6 +19,7 @@ struct config_s2s {
 	bool enabled;   /* there is federation */
 	const char *ca; /* NULL: the authorities of the system */
 	bool dialback;  /* of domains that neither list names */
+	bool bidi;      /* stanzas both ways on a connection */
 	const char *const *secure, *const *insecure;
 	const char *const *allow, *const *deny;
 	unsigned connect_timeout, link_timeout, idle_timeout, keepalive, retry_max; /* seconds */

@@ -34,9 +34,25 @@ static struct s2s_fact link_describe(const struct link *link)
 		.error = link->why };
 
 	if (link->state == LINK_UP)
-		fact.by = link->is_authenticated ? "EXTERNAL" : "dialback";
+		fact.by = link->inbound != NULL    ? "bidi"
+		          : link->is_authenticated ? "EXTERNAL"
+		                                   : "dialback";
 	if (link->stream != NULL)
 		stream_describe(link->stream, &fact);
+	return fact;
+}
+
+/* What comes on the stream of a link (XEP-0288). */
+static struct s2s_fact return_describe(const struct link *link)
+{
+	struct s2s_fact fact = { .is_inbound = true,
+		.from = link->remote,
+		.to = link->local,
+		.state = "up",
+		.by = "bidi",
+		.waiting = intake_at_work(link->intake) };
+
+	stream_describe(link->stream, &fact);
 	return fact;
 }
 
@@ -64,6 +80,10 @@ void s2s_describe(void (*tell)(void *state, const struct s2s_fact *fact), void *
 	while ((link = hash_next(s2s.links, &cursor)) != NULL) {
 		fact = link_describe(link);
 		tell(state, &fact);
+		if (link->intake != NULL && link->state == LINK_UP) {
+			fact = return_describe(link);
+			tell(state, &fact);
+		}
 	}
 	LIST_FOREACH (inbound, &s2s.inbound, sibling)
 		LIST_FOREACH (pair, &inbound->pairs, next) {

@@ -240,7 +240,7 @@ void inbound_told(struct inbound *inbound, const struct verify *verify)
 
 /* ---- keys that were shown in our name ---- */
 
-static void verify_receive(struct inbound *inbound, const struct dialback *verify)
+void key_judge(struct stream *stream, const struct dialback *verify)
 {
 	struct dialback answer = { .is_verify = true,
 		.from = verify->to,
@@ -254,7 +254,7 @@ static void verify_receive(struct inbound *inbound, const struct dialback *verif
 		answer.type = DIALBACK_VALID;
 	else
 		answer.type = DIALBACK_INVALID;
-	stream_send_dialback(inbound->stream, &answer);
+	stream_send_dialback(stream, &answer);
 }
 
 void inbound_dialback(void *state, const struct dialback *dialback)
@@ -265,7 +265,7 @@ void inbound_dialback(void *state, const struct dialback *dialback)
 	if (dialback->type != DIALBACK_ASKS)
 		return;
 	if (dialback->is_verify)
-		verify_receive(inbound, dialback);
+		key_judge(inbound->stream, dialback);
 	else
 		result_receive(inbound, dialback);
 }

@@ -39,14 +39,12 @@ static void inbound_enlist(struct inbound *inbound)
 	inbound->timer = timer_new(inbound_timer, inbound);
 	timer_set(inbound->timer, s2s_config()->idle_timeout * 1000);
 	LIST_INSERT_HEAD(&s2s.inbound, inbound, sibling);
-	s2s.inbound_count++;
 }
 
 static void inbound_delist(struct inbound *inbound)
 {
 	timer_free(&inbound->timer);
 	LIST_REMOVE(inbound, sibling);
-	s2s.inbound_count--;
 }
 
 static void inbound_end(struct inbound *inbound)
@@ -55,6 +53,7 @@ static void inbound_end(struct inbound *inbound)
 
 	while ((pair = LIST_FIRST(&inbound->pairs)) != NULL)
 		pair_remove(inbound, pair);
+	rides_end(inbound);
 	inbound_delist(inbound);
 	intake_free(&inbound->intake);
 	stream_free(&inbound->stream);
@@ -64,9 +63,9 @@ static void inbound_end(struct inbound *inbound)
 static void inbound_closed(void *state, const char *why)
 {
 	struct inbound *inbound = state;
-
 	const struct pair *pair;
 
+	rides_break(inbound, why);
 	LIST_FOREACH (pair, &inbound->pairs, next) {
 		log_info(stream_log(inbound->stream), "connection of a server ended",
 		    KV("from", pair->from), KV("to", pair->to), KV("why", why));
@@ -149,6 +148,17 @@ static void inbound_authenticated(void *state, const char *domain, const char *p
 	worker_post(home, &inbound->move, inbound_arrived);
 }
 
+/* XEP-0288. */
+static void inbound_opened(void *state, const struct element *features, bool is_authenticated)
+{
+	struct inbound *inbound = state;
+
+	(void)features;
+	(void)is_authenticated;
+	inbound->is_open = true;
+	ride_offer(inbound);
+}
+
 static void inbound_refused(
     void *state, const char *username, const char *mechanism, const char *why)
 {
@@ -174,23 +184,17 @@ static void inbound_stanza(
 	intake_take(inbound->intake, arena, element, sequence);
 }
 
-/* Nothing goes this way but what the stream itself says. */
-static void inbound_token(void *state, void *token)
-{
-	(void)state;
-	(void)token;
-}
-
 static const struct stream_events inbound_events = {
 	.serves = inbound_serves,
 	.features = inbound_features,
 	.proves = inbound_proves,
+	.opened = inbound_opened,
 	.dialback = inbound_dialback,
 	.authenticated = inbound_authenticated,
 	.refused = inbound_refused,
 	.stanza = inbound_stanza,
-	.delivered = inbound_token,
-	.lost = inbound_token,
+	.delivered = link_delivered,
+	.lost = link_lost,
 	.closed = inbound_closed,
 };
 
@@ -200,8 +204,9 @@ static void inbound_timer(void *state)
 {
 	struct inbound *inbound = state;
 	int64_t idle_ms = (int64_t)s2s_config()->idle_timeout * 1000;
+	int64_t since_ms = worker_now_ms() - idle_ms;
 
-	if (worker_now_ms() - inbound->used_ms >= idle_ms)
+	if (inbound->used_ms <= since_ms && rides_used_ms(inbound) <= since_ms)
 		stream_end(inbound->stream);
 	else
 		timer_set(inbound->timer, (unsigned)idle_ms);
@@ -221,6 +226,7 @@ void s2s_accept(void *state, int fd, struct address *address)
 	inbound->references = 1;
 	inbound->used_ms = worker_now_ms();
 	LIST_INIT(&inbound->pairs);
+	LIST_INIT(&inbound->riders);
 	transport = transport_new(fd, address, &s2s.limits, NULL, NULL);
 	inbound->stream =
 	    stream_new(transport, state != NULL, &s2s.settings_in, &inbound_events, inbound);
@@ -252,7 +258,18 @@ void inbounds_close(void)
 	struct inbound *inbound;
 
 	LIST_FOREACH (inbound, &s2s.inbound, sibling)
-		stream_fail(inbound->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+		if (LIST_EMPTY(&inbound->riders))
+			stream_fail(inbound->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+}
+
+size_t inbounds_busy(void)
+{
+	const struct inbound *inbound;
+	size_t count = 0;
+
+	LIST_FOREACH (inbound, &s2s.inbound, sibling)
+		count += s2s.is_shutting || LIST_EMPTY(&inbound->riders);
+	return count;
 }
 
 void inbounds_stop(void)

@@ -1,6 +1,6 @@
-/* intake.c - stanzas that another server sends on a connection, whoever of the two has called. Those
- * from a domain that was not proved on it, or for one that is not ours, end the stream. So many are
- * at work at a time; then nothing is read. */
+/* intake.c - stanzas that another server sends on a connection, whoever of the two has called.
+ * Those from a domain that was not proved on it, or for one that is not ours, end the stream. So
+ * many are at work at a time; then nothing is read. */
 #include "base/arena.h"
 #include "base/mem.h"
 #include "core/bans.h"
@@ -86,7 +86,7 @@ static struct receipt *intake_receipt(struct intake *intake, uint32_t sequence)
 
 /* ---- stanzas ---- */
 
-/* What is no stanza in spite of its name goes back. */
+/* What is no stanza in spite of its name goes back, and what comes while we stop. */
 static void stanza_refuse(
     const struct element *element, const struct jid *from, const struct jid *to, enum rc rc)
 {
@@ -138,7 +138,9 @@ void intake_take(
 		return;
 	}
 	receipt = intake_receipt(intake, sequence);
-	stanza = stanza_from_element(arena, element, from, to, &rc);
+	/* The connection may stay open for what our users still say. */
+	rc = RC_RECIPIENT_UNAVAILABLE;
+	stanza = s2s.is_closed ? NULL : stanza_from_element(arena, element, from, to, &rc);
 	if (stanza != NULL) {
 		router_send(stanza, receipt);
 		stanza_unref(&stanza);

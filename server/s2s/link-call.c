@@ -105,6 +105,8 @@ static void link_found(const struct resolver_answer *answer, void *state)
 
 void link_call_next(struct link *link, const char *why)
 {
+	if (!s2s.is_shutting && ride_find(link))
+		return;
 	if (!link_may_call_next(link)) {
 		link_fail(link, RC_REMOTE_SERVER_TIMEOUT,
 		    s2s.is_shutting ? "the server shuts down" : why);

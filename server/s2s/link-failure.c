@@ -1,5 +1,6 @@
-/* link-failure.c - how an attempt or a stream of a link ends badly: what waits goes back, or is tried
- * again; how long the link rests; and what our users get to know of a domain that may be lost. */
+/* link-failure.c - how an attempt or a stream of a link ends badly: what waits goes back, or is
+ * tried again; how long the link rests; and what our users get to know of a domain that may be
+ * lost. */
 #include "base/crypto.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -78,9 +79,16 @@ static bool has_lasted(const struct link *link)
 	return link->state == LINK_UP && worker_now_ms() - link->up_ms >= LASTING_MS;
 }
 
+/* What its domain says came by it, so nobody else may tell that the domain is lost (XEP-0288). But
+ * it is not called again and again because of that. */
+static bool is_missing(const struct link *link)
+{
+	return link->state == LINK_UP && link->hears && link->failures == 0;
+}
+
 void link_broken(struct link *link, const char *why)
 {
-	bool lasted = has_lasted(link);
+	bool lasted = has_lasted(link), missing = is_missing(link);
 
 	queue_restore(link);
 	if (link->state == LINK_RESTING) {
@@ -93,8 +101,8 @@ void link_broken(struct link *link, const char *why)
 	}
 	log_info(link->log, "link ended", KV("why", why), KV("waiting", link->waiting_count));
 	verifies_end(link, true, RC_REMOTE_SERVER_TIMEOUT);
-	if ((lasted || link->is_suspect) && news_is_abrupt(why) && !s2s.is_shutting) {
-		link->failures = lasted ? 0 : link->failures;
+	if ((lasted || missing || link->is_suspect) && news_is_abrupt(why) && !s2s.is_shutting) {
+		link->failures = lasted ? 0 : link->failures + missing;
 		link->state = LINK_IDLE;
 		link_suspect(link);
 	} else if (!link_is_needed(link)) {

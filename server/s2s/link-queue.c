@@ -23,6 +23,7 @@ void cargo_bounce(struct cargo *cargo, enum rc rc, const char *text)
 
 void queue_add(struct link *link, struct cargo *cargo)
 {
+	cargo->link = link;
 	TAILQ_INSERT_TAIL(&link->waiting, cargo, next);
 	link->waiting_count++;
 	link->waiting_bytes += cargo->bytes;

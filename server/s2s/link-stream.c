@@ -64,23 +64,35 @@ void link_flush(struct link *link)
 	}
 }
 
-static void link_delivered(void *state, void *token)
+void link_delivered(void *state, void *token)
 {
-	struct link *link = state;
+	struct cargo *cargo = token;
+	struct link *link = cargo->link;
 
-	queue_delivered(link, token);
-	if (link->state == LINK_UP && !TAILQ_EMPTY(&link->waiting))
+	(void)state;
+	queue_delivered(link, cargo);
+	if (link->state == LINK_UP && !ride_yields(link) && !TAILQ_EMPTY(&link->waiting))
 		link_flush(link);
 }
 
 /* It stands among what was sent until the stream is closed. */
-static void link_lost(void *state, void *token)
+void link_lost(void *state, void *token)
 {
 	(void)state;
 	(void)token;
 }
 
 /* ---- in ---- */
+
+/* XEP-0288: what comes by this stream is of its own two domains, once it is up: then either the
+ * certificate has proved theirs, or DNS does where the policy is content with it. */
+static bool link_covers(const void *owner, const char *from, const char *to)
+{
+	const struct link *link = owner;
+
+	return link->state == LINK_UP && text_equal(from, link->remote) &&
+	       text_equal(to, link->local);
+}
 
 /* Its certificate proves the domain; else DNS has to do, where the policy is content with it. */
 static void link_opened(void *state, const struct element *features, bool is_authenticated)
@@ -100,6 +112,9 @@ static void link_opened(void *state, const struct element *features, bool is_aut
 	}
 	link_hang_up(link);
 	stream_admit(link->stream);
+	link->hears = stream_goes_both_ways(link->stream);
+	if (link->hears)
+		link->intake = intake_new(link->stream, link_covers, link);
 	link_clear(link);
 	if (is_authenticated) {
 		link_rise(link, "EXTERNAL");
@@ -136,10 +151,27 @@ static void link_told(struct link *link, const struct dialback *answer)
 	verify_end(verify, answer->type, RC_REMOTE_SERVER_NOT_FOUND);
 }
 
+/* XEP-0288 section 2.2: the server that was called may prove more domains. It is told to do so on a
+ * connection of its own (XEP-0220 section 2.4). */
+static void link_asked(struct link *link, const struct dialback *asked)
+{
+	struct dialback refusal = { .type = DIALBACK_ERROR,
+		.from = asked->to,
+		.to = asked->from,
+		.rc = RC_POLICY_VIOLATION };
+
+	if (asked->is_verify)
+		key_judge(link->stream, asked);
+	else
+		stream_send_dialback(link->stream, &refusal);
+}
+
 static void link_dialback(void *state, const struct dialback *dialback)
 {
 	struct link *link = state;
 
+	if (dialback->type == DIALBACK_ASKS && link->intake != NULL)
+		link_asked(link, dialback);
 	if (dialback->type == DIALBACK_ASKS || !text_equal(dialback->from, link->remote) ||
 	    !text_equal(dialback->to, link->local))
 		return;
@@ -149,23 +181,33 @@ static void link_dialback(void *state, const struct dialback *dialback)
 		link_proved(link, dialback->type);
 }
 
-/* RFC 6120 section 4.5: stanzas come on another connection. */
+/* RFC 6120 section 4.5: stanzas come on another connection, but for XEP-0288. */
 static void link_stanza(
     void *state, struct arena *arena, struct element *element, uint32_t sequence)
 {
 	struct link *link = state;
 
-	(void)element;
-	(void)sequence;
+	if (link->intake != NULL) {
+		link->used_ms = worker_now_ms();
+		intake_take(link->intake, arena, element, sequence);
+		return;
+	}
 	stream_fail(link->stream, STREAM_NOT_AUTHORIZED, "stanzas go the other way here");
 	arena_free(&arena);
+}
+
+void link_part(struct link *link)
+{
+	ride_end(link);
+	intake_free(&link->intake);
+	stream_free(&link->stream);
 }
 
 static void link_closed(void *state, const char *why)
 {
 	struct link *link = state;
 
-	stream_free(&link->stream);
+	link_part(link);
 	link_broken(link, why);
 }
 

@@ -47,7 +47,7 @@ static void link_free(struct link *link)
 {
 	hash_remove(s2s.links, link->name, strlen(link->name));
 	link_hang_up(link);
-	stream_free(&link->stream);
+	link_part(link);
 	timer_free(&link->timer);
 	log_free(&link->log);
 	mem_free(link->name);
@@ -141,6 +141,8 @@ void link_push(struct link *link)
 			link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "the server shuts down");
 			return;
 		}
+		if (ride_find(link))
+			return;
 		link->begun_ms = worker_now_ms();
 		timer_set(link->timer, s2s_config()->link_timeout * 1000);
 		link_call(link);
@@ -154,6 +156,8 @@ void link_push(struct link *link)
 		link_ask(link);
 		return;
 	case LINK_UP:
+		if (ride_yields(link))
+			return;
 		link_ask(link);
 		link_flush(link);
 		return;
@@ -190,12 +194,12 @@ void link_watch_later(struct link *link)
 	timer_set(link->timer, seconds * 1000);
 }
 
-/* A blank now and then shows whether the peer is there; who has nothing to say for long goes. Who
- * does not tell about a key must not keep what waits for that. */
+/* A blank now and then shows whether the peer is there; who has nothing to say for long goes, if
+ * the stream is its own. Who does not tell about a key must not keep what waits for that. */
 static void link_watch(struct link *link)
 {
 	verifies_expire(link);
-	if (!link_is_needed(link) &&
+	if (!link_is_needed(link) && link->inbound == NULL &&
 	    worker_now_ms() - link->used_ms >= (int64_t)s2s_config()->idle_timeout * 1000) {
 		stream_end(link->stream);
 		return;
@@ -289,7 +293,7 @@ void links_configure(void)
 	size_t cursor = 0;
 
 	while ((link = hash_next(s2s.links, &cursor)) != NULL)
-		if (link->stream != NULL)
+		if (link->stream != NULL && link->inbound == NULL)
 			stream_set_settings(link->stream, &s2s.settings_out);
 	links_check();
 }
@@ -314,7 +318,7 @@ static void link_abandon(struct link *link)
 {
 	struct verify *verify;
 
-	stream_free(&link->stream);
+	link_part(link);
 	queue_drop(link);
 	while ((verify = TAILQ_FIRST(&link->verifies)) != NULL) {
 		TAILQ_REMOVE(&link->verifies, verify, next);

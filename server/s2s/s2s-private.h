@@ -34,6 +34,7 @@ struct timer;
 struct cargo {
 	struct mail mail;
 	TAILQ_ENTRY(cargo) next;
+	struct link *link; /* once it is in its queue */
 	struct stanza *stanza;
 	struct receipt *receipt;
 	size_t bytes;
@@ -81,12 +82,16 @@ struct link {
 	struct race *race;                /* until it is open: for its other addresses */
 	const struct resolver_host *host; /* of the race, that was reached */
 	struct stream *stream;
+	struct intake *intake;   /* of its own stream, if stanzas go both ways on it */
+	struct inbound *inbound; /* that it rides on, and whose stream it is; or NULL */
+	LIST_ENTRY(link) rider;
 
 	bool is_certified;     /* its certificate proves the remote domain */
 	bool is_authenticated; /* by EXTERNAL */
 	bool is_suspect;       /* its connections have ended without a word: is it there? */
 	bool is_lost;          /* it was not; our users were told */
 	bool is_missed;        /* it was there before, so it is called again */
+	bool hears;            /* stanzas go both ways on its own stream, or did on the last */
 	int64_t begun_ms;      /* the present attempt */
 	int64_t up_ms, used_ms;
 	unsigned failures; /* in a row */
@@ -109,6 +114,8 @@ struct inbound {
 	struct mail move;
 	struct stream *stream; /* NULL once it is closed */
 	struct intake *intake;
+	bool is_open; /* stanzas go both ways */
+	LIST_HEAD(, link) riders;
 	LIST_HEAD(, pair) pairs;
 	size_t pair_count;
 	struct timer *timer;
@@ -124,7 +131,6 @@ struct s2s {
 	struct hash *links;
 	size_t cursor; /* through them, for room */
 	LIST_HEAD(, inbound) inbound;
-	size_t inbound_count;
 	bool is_closed;   /* nobody may call */
 	bool is_shutting; /* nothing leaves */
 };
@@ -219,6 +225,30 @@ void link_flush(struct link *link);
 /* Asks about the keys that were not asked about yet. */
 void link_ask(struct link *link);
 
+/* Its stream is no more; nobody is told. */
+void link_part(struct link *link);
+/* Of streams that links go by: struct stream_events. */
+void link_delivered(void *state, void *token);
+void link_lost(void *state, void *token);
+
+/* ---- ride.c */
+
+/* True: a connection from its domain carries it, and it is up. */
+bool ride_find(struct link *link);
+/* From now on it may carry links; takes those that are about to call. */
+void ride_offer(const struct inbound *inbound);
+/* Whether it sends nothing more on what it rides on, because it has keys to ask about: it calls,
+ * for that, when all it has sent is delivered. */
+bool ride_yields(struct link *link);
+/* The link has no stream any more; does nothing where it does not ride. */
+void ride_end(struct link *link);
+/* The same for all it carries; */
+void rides_end(struct inbound *inbound);
+/* and they are told that its stream has ended. */
+void rides_break(struct inbound *inbound, const char *why);
+/* When something was sent last by one of them; 0: never. */
+int64_t rides_used_ms(const struct inbound *inbound);
+
 /* ---- verify.c */
 
 /* Asks the server of `remote` about a key that was shown on the stream of that id; inbound_told()
@@ -266,7 +296,10 @@ void inbound_unref(struct inbound *inbound);
 void inbounds_configure(void);
 /* Ends those that may not be any more. */
 void inbounds_check(void);
+/* Those that carry links stay until these have ended. */
 void inbounds_close(void);
+/* How many keep the worker from its end. */
+size_t inbounds_busy(void);
 void inbounds_stop(void);
 /* NULL: there is none. */
 struct pair *pair_find(const struct inbound *inbound, const char *from, const char *to);
@@ -280,5 +313,7 @@ void inbound_check(struct inbound *inbound);
  */
 bool pair_prove(struct inbound *inbound, struct pair *pair, const char *how);
 void inbound_dialback(void *state, const struct dialback *dialback);
+/* Says on that stream whether a key was made here (XEP-0220 section 2.1.2). */
+void key_judge(struct stream *stream, const struct dialback *verify);
 
 #endif

@@ -144,6 +144,7 @@ void s2s_configure(void)
 		.role = STREAM_OF_SERVER,
 		.tls = config->tls,
 		.tls_required = true,
+		.both_ways = config->s2s.bidi,
 		.login_timeout_ms = config->s2s.link_timeout * 1000,
 		.tls_timeout_ms = limits->tls_timeout * 1000,
 		.max_login_failures = limits->login_failures,
@@ -184,7 +185,7 @@ void s2s_shutdown(void)
 size_t s2s_busy(void)
 {
 	struct link *link;
-	size_t cursor = 0, count = s2s.inbound_count;
+	size_t cursor = 0, count = inbounds_busy();
 
 	while (s2s.links != NULL && (link = hash_next(s2s.links, &cursor)) != NULL)
 		if (link_is_needed(link) || (s2s.is_shutting && link->stream != NULL))

@@ -32,7 +32,8 @@ struct s2s_fact {
 	bool is_inbound;
 	const char *from, *to;
 	const char *state; /* "up", "resting", ... */
-	const char *by;    /* how it was proved: "EXTERNAL", "certificate", "dialback" */
+	const char *by;    /* how it was proved: "EXTERNAL", "certificate", "dialback"; "bidi":
+	                      that the other way was, on the same connection */
 	const char *address, *tls;
 	int64_t expires_us; /* the other end's certificate; 0: it has shown none */
 	size_t waiting;     /* stanzas */

@@ -33,18 +33,18 @@ class Closed(Failure):
 
 
 class Connection:
-    """A TCP connection, with TLS or not, that reads an XML stream."""
+    """A TCP connection, with TLS or not, that reads an XML stream; `connected`: a socket that somebody made."""
 
     def __init__(self, port, *, address="127.0.0.1", source=None, name="client", domain="example.org",
-                 contexts=None):
+                 contexts=None, connected=None):
         self.name = name
         self.source = source
         self.domain = domain
         self.contexts = contexts
         self.transcript = []
         self.binding = None
-        self.socket = socket.create_connection((address, port), TIMEOUT,
-                                               source_address=(source, 0) if source else None)
+        self.socket = connected or socket.create_connection((address, port), TIMEOUT,
+                                                            source_address=(source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.closed = None
         self.counting = False

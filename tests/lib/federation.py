@@ -6,12 +6,15 @@ trust. Where the others are stands in routes, which a reload brings in once the 
 import itertools
 import os
 import shutil
+import socket
+import ssl
 import subprocess
 import tempfile
 
 from . import tls
 from .client import Account
-from .connection import Connection
+from .connection import TIMEOUT, Connection
+from .element import NS
 from .server import Server, loopback
 
 DIALBACK = "jabber:server:dialback"
@@ -135,3 +138,50 @@ def peer(server, *, source=None, identity=None, direct=False, to=None, sender=No
 
 def server_open(connection, sender=None):
     return connection.open(xmlns=SERVER, xmlns_db=DIALBACK, from_=sender)
+
+
+class Called:
+    """The server of `domain` that a test plays: those of the federation call it, with direct TLS. Use as a
+    context."""
+
+    def __init__(self, federation, domain, **options):
+        self.domain = domain
+        self.server = next(iter(federation.servers.values()))
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket.settimeout(TIMEOUT)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(*federation.authority.issue([f"DNS:{domain}"], **options))
+        self.context.set_alpn_protocols(["xmpp-server"])
+        federation.route(domain, self.socket.getsockname()[1], direct=True)
+        federation.reload()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def accept(self):
+        """The next one who calls, whose header was read."""
+        plain = self.socket.accept()[0]
+        plain.settimeout(TIMEOUT)
+        connection = Connection(None, name=self.domain, domain=self.domain,
+                                connected=self.context.wrap_socket(plain, server_side=True))
+        self.server.connections.append(connection)
+        connection.expect_header()
+        return connection
+
+    def answer(self, connection, features=""):
+        """Our header, and features."""
+        connection.send(f"<stream:stream xmlns='{SERVER}' xmlns:stream='{NS.stream}' xmlns:db='{DIALBACK}'"
+                        f" from='{self.domain}' to='{connection.header.get('from')}' id='played' version='1.0'>"
+                        f"<stream:features>{features}</stream:features>")
+
+    def admit(self, connection, features=""):
+        """Believes a certificate (SASL EXTERNAL), up to the features after it."""
+        self.answer(connection, f"<mechanisms xmlns='{NS.sasl}'><mechanism>EXTERNAL</mechanism></mechanisms>{features}")
+        connection.expect("<auth xmlns='%s' mechanism='EXTERNAL'/>" % NS.sasl)
+        connection.send(f"<success xmlns='{NS.sasl}'/>")
+        connection.restart()
+        connection.expect_header()
+        self.answer(connection)
