@@ -62,6 +62,7 @@ struct account {
 	struct backlog_list backlogs;    /* what modules keep for it; made when needed */
 	struct roster *roster;
 	void **states;              /* of modules, by index */
+	int64_t asked_ms;           /* when its requests were last sent again; 0: not yet */
 	struct turn turn;           /* to be loaded; */
 	bool is_login_turn;         /* of this kind */
 	TAILQ_ENTRY(account) stale; /* while `is_stale` */

@@ -7,6 +7,7 @@
 #include "core/presence.h"
 #include "core/presence-private.h"
 #include "core/presence-remote.h"
+#include "core/receipt.h"
 #include "core/router.h"
 #include "core/session.h"
 #include "core/task.h"
@@ -23,9 +24,9 @@ static bool prober_is_hopeful(const struct jid *prober)
 /* From the account, or the session that was asked for: that nobody is there; from the account
  * alone, and to the prober's, as subscriptions are: that the prober may not know. Section 4.3.2.1:
  * with the id of the probe. */
-static void probe_reply(const struct stanza *probe, const struct jid *asked, enum stanza_type type)
+static void probe_reply(
+    const struct jid *asked, const struct jid *prober, const char *id, enum stanza_type type)
 {
-	const struct jid *prober = stanza_from(probe);
 	struct arena *arena;
 	struct stanza *reply;
 
@@ -33,10 +34,9 @@ static void probe_reply(const struct stanza *probe, const struct jid *asked, enu
 		return;
 	arena = arena_new(0);
 	if (type == PRESENCE_UNSUBSCRIBED)
-		reply = stanza_new(
-		    type, jid_bare(arena, asked), jid_bare(arena, prober), stanza_id(probe));
+		reply = stanza_new(type, jid_bare(arena, asked), jid_bare(arena, prober), id);
 	else
-		reply = stanza_new(type, asked, prober, stanza_id(probe));
+		reply = stanza_new(type, asked, prober, id);
 	router_send(reply, NULL);
 	stanza_unref(&reply);
 	arena_free(&arena);
@@ -89,16 +89,14 @@ static bool show_directed(
 }
 
 /* `asked`: the account, or one full JID of it. */
-static void probe_answer(
-    const struct account *account, const struct jid *asked, const struct stanza *probe)
+static void probe_answer(const struct account *account, const struct jid *asked,
+    const struct jid *prober, const char *id)
 {
-	const struct jid *prober = stanza_from(probe);
-
 	if (account_shows_presence_to(account, prober)) {
 		if (!show_presence(account, asked, prober))
-			probe_reply(probe, asked, PRESENCE_UNAVAILABLE);
+			probe_reply(asked, prober, id, PRESENCE_UNAVAILABLE);
 	} else if (!show_directed(account, asked, prober)) {
-		probe_reply(probe, asked, PRESENCE_UNSUBSCRIBED);
+		probe_reply(asked, prober, id, PRESENCE_UNSUBSCRIBED);
 	}
 }
 
@@ -135,7 +133,7 @@ void presence_deliver(struct task *task)
 
 	if (stanza_type(presence) == PRESENCE_PROBE) {
 		if (stanza_from(presence) != NULL)
-			probe_answer(account, to, presence);
+			probe_answer(account, to, stanza_from(presence), stanza_id(presence));
 		return;
 	}
 	forget_gone(account, presence);
@@ -155,12 +153,16 @@ void presence_deliver(struct task *task)
  * as many as a crowd of logins sends to contacts that are away. The next get no answer. */
 #define LOOKUPS_MAX 100
 #define PROBES_MAX 50000
+/* What they take in memory: others choose their ids. */
+#define PROBE_BYTES_MAX (16 * 1024 * 1024)
 
-/* A probe that waits for its roster row. */
+/* A probe that waits for its roster row. Nothing more is read from who sends too many. */
 struct probe {
 	struct turn turn;
-	struct jid *asked;
-	struct stanza *stanza; /* referenced */
+	struct jid *asked, *prober;
+	char *id; /* or NULL */
+	struct receipt *receipt;
+	size_t bytes;
 };
 
 /* By its own row, or because the prober sees a shared group that it is in. */
@@ -174,11 +176,31 @@ static const struct statement subscription_select =
 static store_done subscription_loaded;
 
 static _Thread_local struct turns lookups;
+static _Thread_local size_t probe_bytes;
+
+static struct probe *probe_new(
+    const struct jid *asked, const struct stanza *stanza, struct receipt *receipt)
+{
+	struct probe *probe = mem_alloc_zero(sizeof *probe);
+	const char *id = stanza_id(stanza);
+
+	probe->asked = jid_copy_heap(asked);
+	probe->prober = jid_copy_heap(stanza_from(stanza));
+	probe->id = id == NULL ? NULL : mem_strdup(id);
+	probe->receipt = receipt_hold(receipt);
+	probe->bytes = sizeof *probe + strlen(jid_text(asked)) + strlen(jid_text(probe->prober)) +
+	               (id == NULL ? 0 : strlen(id));
+	probe_bytes += probe->bytes;
+	return probe;
+}
 
 static void probe_free(struct probe *probe)
 {
+	probe_bytes -= probe->bytes;
 	jid_free(&probe->asked);
-	stanza_unref(&probe->stanza);
+	jid_free(&probe->prober);
+	mem_free(probe->id);
+	receipt_release(&probe->receipt);
 	mem_free(probe);
 }
 
@@ -192,7 +214,7 @@ static void probe_look_up(struct turn *turn)
 	struct probe *probe = CONTAINER_OF(turn, struct probe, turn);
 	struct arena *arena = arena_new(0);
 	struct account_key key = { jid_domain(arena, probe->asked), jid_node(arena, probe->asked) };
-	const struct jid *prober = stanza_from(probe->stanza);
+	const struct jid *prober = probe->prober;
 
 	store_run(&subscription_select,
 	    PARAMS(key, jid_bare_text(arena, prober), jid_domain(arena, prober),
@@ -201,13 +223,12 @@ static void probe_look_up(struct turn *turn)
 	arena_free(&arena);
 }
 
-static void probe_wait(const struct jid *asked, const struct stanza *stanza)
+static void probe_wait(
+    const struct jid *asked, const struct stanza *stanza, struct receipt *receipt)
 {
-	struct probe *probe = mem_alloc_zero(sizeof *probe);
+	struct probe *probe = probe_new(asked, stanza, receipt);
 
-	probe->asked = jid_copy_heap(asked);
-	probe->stanza = stanza_ref(stanza);
-	if (!turns_take(&lookups, &probe->turn))
+	if (probe_bytes > PROBE_BYTES_MAX || !turns_take(&lookups, &probe->turn))
 		probe_free(probe);
 }
 
@@ -226,30 +247,30 @@ static void subscription_loaded(const struct store_result *result, void *state)
 
 	turns_end(&lookups, &probe->turn);
 	if (account_is_known(account)) {
-		probe_answer(account, probe->asked, probe->stanza);
+		probe_answer(account, probe->asked, probe->prober, probe->id);
 	} else if (store_rc(result) == RC_OK) {
-		if (store_rows(result) > 0)
-			probe_reply(probe->stanza, probe->asked, PRESENCE_UNAVAILABLE);
-		else
-			probe_reply(probe->stanza, probe->asked, PRESENCE_UNSUBSCRIBED);
+		probe_reply(probe->asked, probe->prober, probe->id,
+		    store_rows(result) > 0 ? PRESENCE_UNAVAILABLE : PRESENCE_UNSUBSCRIBED);
 	}
 	probe_free(probe);
 }
 
-void presence_deliver_absent(const struct stanza *presence, const struct jid *to)
+void presence_deliver_absent(
+    const struct stanza *presence, const struct jid *to, struct receipt *receipt)
 {
 	const struct account *account = account_peek(to);
 
 	if (stanza_type(presence) != PRESENCE_PROBE || stanza_from(presence) == NULL)
 		return;
 	if (account_is_known(account))
-		probe_answer(account, to, presence);
+		probe_answer(account, to, stanza_from(presence), stanza_id(presence));
 	else
-		probe_wait(to, presence);
+		probe_wait(to, presence, receipt);
 }
 
 void presence_start(void)
 {
+	probe_bytes = 0;
 	lookups = (struct turns){ LOOKUPS_MAX, PROBES_MAX, TURNS_PATIENCE_MS, probe_look_up,
 		probe_refuse };
 	turns_init(&lookups);

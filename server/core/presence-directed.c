@@ -6,6 +6,7 @@
 #include "core/home.h"
 #include "core/presence.h"
 #include "core/presence-private.h"
+#include "core/presence-remote.h"
 #include "core/router.h"
 #include "core/session.h"
 #include "core/task.h"
@@ -57,7 +58,9 @@ void presence_direct(struct session *session, struct task *task)
 
 	if (stanza_type(task->stanza) == PRESENCE_UNAVAILABLE) {
 		presence_forget_directed(session, to);
-	} else if (!directed_remember(session, to)) {
+	} else if (directed_remember(session, to)) {
+		presence_remote_watch(session->account, to);
+	} else {
 		task_fail(task, RC_RESOURCE_CONSTRAINT);
 		return;
 	}

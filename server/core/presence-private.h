@@ -11,8 +11,8 @@ struct stanza;
 
 /* The program that sends it, as it says (XEP-0115); NULL for none, and for no presence. */
 const char *presence_client(const struct stanza *presence);
-/* Whether the account has an available session. */
-bool presence_is_there(const struct account *account);
+/* Whether any of its sessions is available, or has sent directed presence. */
+bool presence_is_shown(const struct account *account);
 /* Whether a module hides the account from this contact (a block list). */
 bool presence_is_hidden(const struct account *account, const struct jid *contact);
 /* Sends a presence to one address, as it would have been sent there. */
@@ -28,6 +28,14 @@ void presence_end_directed(
 /* Unavailable of this session to those of them that a block of this JID concerns (XEP-0191 section
  * 5); forgets them. */
 void presence_hide_directed(struct session *session, const struct jid *blocked);
+/* A domain is lost: sessions of the account that showed themselves to somebody there hear that he
+ * has gone, and are remembered. */
+void presence_depart(const struct account *account, const char *domain);
+/* It is back: whom they had shown themselves to hears that they have gone, unless they have come
+ * again. On each worker. */
+void presence_tell_departed(const char *domain);
+void departures_start(void);
+void departures_stop(void);
 /* Whether blocking or unblocking the one JID concerns the other: a domain stands for all who are
  * there, a bare JID for its resources. */
 bool presence_concerns(const struct jid *blocked, const struct jid *jid);

@@ -1,6 +1,6 @@
-/* presence-remote.c - an index of each worker: for each domain of others the accounts that have
- * seen presence from there, and are still online. It holds what is needed to find them, no
- * presence. */
+/* presence-remote.c - an index of each worker: for each domain of others the accounts that have to
+ * do with it, and are still online: they have seen presence from there, sent directed presence, or
+ * asked for a subscription. It holds what is needed to find them, no presence. */
 #include "core/presence-remote.h"
 
 #include <sys/queue.h>
@@ -13,12 +13,13 @@
 #include "core/roster.h"
 #include "core/router.h"
 #include "core/session.h"
+#include "core/subscription-again.h"
 #include "loop/worker.h"
 
 /* Accounts that are served before it is another's turn. */
 #define SLICE 32
 
-/* One account has seen presence from one domain. */
+/* One account has to do with one domain. */
 struct sight {
 	LIST_ENTRY(sight) of_domain, of_watcher;
 	struct watcher *watcher;
@@ -111,24 +112,31 @@ static void watcher_free(struct watcher *watcher)
 	mem_free(watcher);
 }
 
-void presence_remote_note(const struct account *account, const struct stanza *presence)
+void presence_remote_watch(const struct account *account, const struct jid *jid)
 {
-	const struct jid *from = stanza_from(presence);
 	struct watcher *watcher;
 	struct arena *arena;
 	const char *domain;
 
-	/* What strangers may send would have no bound; and who is not there is not forgotten. */
-	if (from == NULL || !presence_is_there(account) ||
-	    stanza_type(presence) != PRESENCE_AVAILABLE || config_serves(home_config(), from) ||
-	    !account_sees_presence_of(account, from))
+	/* Who is not there would not be forgotten. */
+	if (config_serves(home_config(), jid) || !presence_is_shown(account))
 		return;
 	arena = arena_new(0);
-	domain = jid_domain(arena, from);
+	domain = jid_domain(arena, jid);
 	watcher = watcher_get(account->jid);
 	if (!has_seen(watcher, domain))
 		sight_add(watcher, horizon_get(domain));
 	arena_free(&arena);
+}
+
+/* What strangers may send would have no bound. */
+void presence_remote_note(const struct account *account, const struct stanza *presence)
+{
+	const struct jid *from = stanza_from(presence);
+
+	if (from != NULL && stanza_type(presence) == PRESENCE_AVAILABLE &&
+	    !config_serves(home_config(), from) && account_sees_presence_of(account, from))
+		presence_remote_watch(account, from);
 }
 
 void presence_remote_forget(const struct account *account)
@@ -140,6 +148,11 @@ void presence_remote_forget(const struct account *account)
 		    hash_remove(watchers, jid_text(account->jid), strlen(jid_text(account->jid)));
 	if (watcher != NULL)
 		watcher_free(watcher);
+}
+
+bool presence_remote_is_watched(const char *domain)
+{
+	return hash_get(horizons, domain, strlen(domain)) != NULL;
 }
 
 size_t presence_remote_count(void)
@@ -186,7 +199,17 @@ static void contact_probe(const struct account *account, const struct jid *conta
 	stanza_unref(&probe);
 }
 
-static void watcher_tell(const struct account *account, const struct round *round)
+static bool is_available(const struct account *account)
+{
+	const struct session *session;
+
+	TAILQ_FOREACH (session, &account->sessions, sibling)
+		if (session->presence != NULL)
+			return true;
+	return false;
+}
+
+static void contacts_tell(const struct account *account, const struct round *round)
 {
 	struct arena *arena = arena_new(0);
 	size_t count;
@@ -201,6 +224,16 @@ static void watcher_tell(const struct account *account, const struct round *roun
 			contact_has_gone(account, contacts[i]);
 	}
 	arena_free(&arena);
+}
+
+static void watcher_tell(const struct account *account, const struct round *round)
+{
+	if (is_available(account))
+		contacts_tell(account, round);
+	if (round->type == PRESENCE_PROBE)
+		subscriptions_send_again(account, round->domain);
+	else
+		presence_depart(account, round->domain);
 }
 
 static void round_turn(struct mail *mail)
@@ -243,6 +276,7 @@ void presence_remote_lost(const char *domain)
 
 void presence_remote_back(const char *domain)
 {
+	presence_tell_departed(domain);
 	round_start(domain, PRESENCE_PROBE);
 }
 
@@ -252,6 +286,7 @@ void presence_remote_start(void)
 {
 	watchers = hash_new();
 	horizons = hash_new();
+	departures_start();
 }
 
 void presence_remote_stop(void)
@@ -263,4 +298,5 @@ void presence_remote_stop(void)
 		watcher_free(watcher);
 	hash_free(&watchers);
 	hash_free(&horizons);
+	departures_stop();
 }

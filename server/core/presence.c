@@ -11,6 +11,7 @@
 #include "core/router.h"
 #include "core/session.h"
 #include "core/subscription.h"
+#include "core/subscription-again.h"
 
 /* ---- to whom ---- */
 
@@ -157,18 +158,20 @@ static void presence_available(
 		probe_contacts(session, receipt);
 	}
 	tell_modules(session, initial);
-	if (initial)
+	if (initial) {
 		subscription_offer_pending(session);
+		subscriptions_session_available(session->account);
+	}
 }
 
 /* ---- unavailable ---- */
 
-bool presence_is_there(const struct account *account)
+bool presence_is_shown(const struct account *account)
 {
 	const struct session *session;
 
 	TAILQ_FOREACH (session, &account->sessions, sibling)
-		if (session->presence != NULL)
+		if (session->presence != NULL || session->directed != NULL)
 			return true;
 	return false;
 }
@@ -187,7 +190,7 @@ static void presence_unavailable(
 		send_to_own(session->account, presence);
 	}
 	presence_end_directed(session, presence, was_available);
-	if (was_available && !presence_is_there(session->account))
+	if (!presence_is_shown(session->account))
 		presence_remote_forget(session->account);
 }
 

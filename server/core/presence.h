@@ -27,7 +27,8 @@ void presence_vanish(struct session *session);
 void presence_deliver(struct task *task);
 /* The same for an account without sessions (`to`: its bare or a full JID), which is not loaded for
  * it: a probe is one roster query; anything else is dropped. */
-void presence_deliver_absent(const struct stanza *presence, const struct jid *to);
+void presence_deliver_absent(
+    const struct stanza *presence, const struct jid *to, struct receipt *receipt);
 /* Whether the session shares its presence with that address, by a subscription or directed. */
 bool presence_is_shared(const struct session *session, const struct jid *jid);
 /* One that says no more than its type. */

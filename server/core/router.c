@@ -97,7 +97,7 @@ void account_arrive(const struct stanza *stanza, const struct jid *to, struct re
 		account = account_peek(to);
 		if (account == NULL ||
 		    (account->session_count == 0 && !account_is_loading(account))) {
-			presence_deliver_absent(stanza, to);
+			presence_deliver_absent(stanza, to, receipt);
 			return;
 		}
 	} else {

@@ -10,6 +10,7 @@
 #include "core/config.h"
 #include "core/home.h"
 #include "core/presence.h"
+#include "core/presence-remote.h"
 #include "core/roster.h"
 #include "core/roster-write.h"
 #include "core/router.h"
@@ -147,6 +148,8 @@ void subscription_send(struct task *task)
 	/* Section 3.2.2: the contact still sees us going. */
 	if (move_ends_from(&move) && !account_shows_presence_to(move.account, move.contact))
 		presence_hide(move.account, move.contact);
+	if (move.step.next.ask)
+		presence_remote_watch(move.account, move.contact);
 	if (move.step.pass)
 		move_route(&move);
 	/* Section 3.1.5 */

@@ -35,6 +35,18 @@ bool queue_has_room(const struct link *link, const struct cargo *cargo)
 	       link->waiting_bytes + cargo->bytes <= s2s_config()->queue_bytes;
 }
 
+/* Who is asked, or told, about a subscription is called again: nobody else may tell that it is
+ * back.
+ */
+void queue_return(struct link *link, struct cargo *cargo)
+{
+	if (link->rc == RC_REMOTE_SERVER_TIMEOUT && notice_is(cargo->stanza)) {
+		notice_keep(link, cargo->stanza);
+		link->is_missed = true;
+	}
+	cargo_bounce(cargo, link->rc, link->why);
+}
+
 void queue_bounce(struct link *link)
 {
 	struct cargo *cargo;
@@ -43,7 +55,7 @@ void queue_bounce(struct link *link)
 		TAILQ_REMOVE(&link->waiting, cargo, next);
 		link->waiting_count--;
 		link->waiting_bytes -= cargo->bytes;
-		cargo_bounce(cargo, link->rc, link->why);
+		queue_return(link, cargo);
 	}
 }
 

@@ -39,6 +39,7 @@ static struct link *link_new(const char *local, const char *remote)
 	TAILQ_INIT(&link->waiting);
 	TAILQ_INIT(&link->sent);
 	TAILQ_INIT(&link->verifies);
+	TAILQ_INIT(&link->notices);
 	hash_put(s2s.links, link->name, strlen(link->name), link);
 	return link;
 }
@@ -47,6 +48,7 @@ static void link_free(struct link *link)
 {
 	hash_remove(s2s.links, link->name, strlen(link->name));
 	link_hang_up(link);
+	notices_free(link);
 	link_part(link);
 	timer_free(&link->timer);
 	log_free(&link->log);
@@ -121,8 +123,9 @@ void link_idle(struct link *link)
 
 void link_take(struct link *link, struct cargo *cargo)
 {
+	notice_drop(link, cargo->stanza);
 	if (link->state == LINK_RESTING) {
-		cargo_bounce(cargo, link->rc, link->why);
+		queue_return(link, cargo);
 		return;
 	}
 	if (!queue_has_room(link, cargo)) {
@@ -179,6 +182,7 @@ void link_rise(struct link *link, const char *how)
 	link->state = LINK_UP;
 	link->up_ms = link->used_ms = worker_now_ms();
 	link_watch_later(link);
+	notices_send(link);
 	link_push(link);
 }
 

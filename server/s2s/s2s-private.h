@@ -23,6 +23,7 @@ struct hash;
 struct inbound;
 struct intake;
 struct log;
+struct notice;
 struct race;
 struct receipt;
 struct resolver_host;
@@ -77,6 +78,8 @@ struct link {
 	struct cargo_list waiting, sent; /* `sent`: the stream has it, and has not written it */
 	size_t waiting_count, waiting_bytes;
 	struct verify_list verifies;
+	TAILQ_HEAD(, notice) notices; /* of subscriptions, to be told when it is up */
+	size_t notice_count;
 
 	struct resolver_query *query;
 	struct race *race;                /* until it is open: for its other addresses */
@@ -104,8 +107,9 @@ struct pair {
 	LIST_ENTRY(pair) next;
 	char *from;      /* theirs */
 	char *to;        /* ours */
+	char *key;       /* while it waits to be asked about; else NULL */
 	const char *how; /* it was proved; constant */
-	enum { PAIR_ASKED, PAIR_PROVED } state;
+	enum { PAIR_WAITING, PAIR_ASKED, PAIR_PROVED } state;
 };
 
 /* A connection from another server. */
@@ -117,7 +121,7 @@ struct inbound {
 	bool is_open; /* stanzas go both ways */
 	LIST_HEAD(, link) riders;
 	LIST_HEAD(, pair) pairs;
-	size_t pair_count;
+	size_t pair_count, asked_count;
 	struct timer *timer;
 	int64_t used_ms;
 	unsigned failures;   /* domains that were not proved */
@@ -129,16 +133,20 @@ struct s2s {
 	struct stream_settings settings_in, settings_out;
 	struct transport_limits limits;
 	struct hash *links;
-	size_t cursor; /* through them, for room */
+	struct hash *peers; /* domains that were proved to us, with their connections */
+	size_t cursor;      /* through them, for room */
 	LIST_HEAD(, inbound) inbound;
-	bool is_closed;   /* nobody may call */
-	bool is_shutting; /* nothing leaves */
+	size_t notice_count; /* of all links */
+	bool is_closed;      /* nobody may call */
+	bool is_shutting;    /* nothing leaves */
 };
 extern _Thread_local struct s2s s2s;
 
 /* ---- s2s.c */
 
 const struct config_s2s *s2s_config(void);
+/* The receipt (may be NULL) is held as long as it is a message that is on its way. */
+struct cargo *cargo_new(const struct stanza *stanza, struct receipt *receipt);
 /* By the configuration, and the table of bans. */
 enum config_s2s_policy s2s_policy(const char *domain);
 /* Whether the other end's certificate proves it; else why not. */
@@ -186,7 +194,9 @@ struct cargo *queue_next(struct link *link);
 void queue_delivered(struct link *link, struct cargo *cargo);
 /* What the stream had and has not delivered waits again, before all others. */
 void queue_restore(struct link *link);
-/* Sends back all that waits, with what has failed last. */
+/* Sends it back, with what has failed last. Takes it. */
+void queue_return(struct link *link, struct cargo *cargo);
+/* The same for all that waits. */
 void queue_bounce(struct link *link);
 /* Frees all; nobody is told. */
 void queue_drop(struct link *link);
@@ -263,6 +273,17 @@ void verifies_end(struct link *link, bool asked_only, enum rc rc);
 /* The same for those whose answer is overdue. */
 void verifies_expire(struct link *link);
 
+/* ---- notice.c */
+
+/* Whether it is about a subscription. */
+bool notice_is(const struct stanza *stanza);
+/* It comes back: remembered for when the link is up, if nobody would say it again. */
+void notice_keep(struct link *link, const struct stanza *stanza);
+/* Something newer is said: what was remembered of the same does not count any more. */
+void notice_drop(struct link *link, const struct stanza *newer);
+void notices_send(struct link *link);
+void notices_free(struct link *link);
+
 /* ---- news.c */
 
 /* All workers: the domain was lost, or is there again. */
@@ -287,6 +308,18 @@ void intake_take(
     struct intake *intake, struct arena *arena, struct element *element, uint32_t sequence);
 /* Stanzas that are not dealt with. */
 unsigned intake_at_work(const struct intake *intake);
+
+/* ---- inbound-share.c */
+
+/* Whether it has proved that domain; NULL: any. */
+bool inbound_has_proved(const struct inbound *inbound, const char *from);
+/* On this worker. */
+size_t connections_of(const char *from);
+/* What it may send and leave unread. */
+struct transport_limits inbound_limits(const struct inbound *inbound);
+/* One more connection has proved it, or one less: the others get less, or more. */
+void peer_join(const char *domain);
+void peer_leave(const char *domain);
 
 /* ---- inbound.c, inbound-pairs.c */
 

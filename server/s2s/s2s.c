@@ -72,7 +72,7 @@ static void cargo_came(struct mail *mail)
 
 /* A message is acknowledged to its sender when it has left; for anything else a dead server shall
  * keep nobody waiting. */
-static struct cargo *cargo_new(const struct stanza *stanza, struct receipt *receipt)
+struct cargo *cargo_new(const struct stanza *stanza, struct receipt *receipt)
 {
 	struct cargo *cargo = mem_alloc_zero(sizeof *cargo);
 
@@ -161,8 +161,10 @@ void s2s_configure(void)
 		.read_bytes_per_second = config->s2s.bytes_per_second,
 		.read_burst_bytes = config->s2s.burst_bytes,
 	};
-	if (s2s.links == NULL)
+	if (s2s.links == NULL) {
 		s2s.links = hash_new();
+		s2s.peers = hash_new();
+	}
 	bans_watch(s2s_check_bans);
 	inbounds_configure();
 	links_configure();
@@ -197,6 +199,7 @@ void s2s_stop(void)
 {
 	inbounds_stop();
 	links_stop();
+	hash_free(&s2s.peers);
 	s2s.is_closed = false;
 	s2s.is_shutting = false;
 }

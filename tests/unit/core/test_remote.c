@@ -3,11 +3,13 @@
 #include "world.h"
 
 #include "core/presence-remote.h"
+#include "core/receipt.h"
 #include "core/remote.h"
 #include "core/router.h"
 
 #define ORCHARD "romeo@example.org/orchard"
 #define BENVOLIO "benvolio@verona.example"
+#define PROBE "<presence from='romeo@example.org' to='" BENVOLIO "' type='probe'/>\n"
 
 static const struct statement romeo_knows =
     STATEMENT("INSERT INTO roster_items (domain, username, contact, subscription)"
@@ -192,7 +194,7 @@ static void test_lost_domain(void **state)
 	presence_remote_lost("verona.example");
 	hears(&orchard, "<presence from='" BENVOLIO "' to='" ORCHARD "' type='unavailable'/>");
 	presence_remote_back("verona.example");
-	leaves("<presence from='romeo@example.org' to='" BENVOLIO "' type='probe'/>\n");
+	leaves(PROBE);
 	says(&orchard, "<presence type='unavailable'/>");
 	settle();
 	ignores(&orchard);
@@ -236,6 +238,151 @@ static void test_watched(void **state)
 	arena_free(&arena);
 }
 
+/* RFC 6121 section 3.1.2: a request that was not answered is sent again when the domain is back,
+ * and at a login; not at each. */
+static void test_request_again(void **state)
+{
+	static const char request[] =
+	    "<presence from='romeo@example.org' to='mercutio@verona.example'"
+	    " type='subscribe'/>\n";
+
+	(void)state;
+	begin(&verona, NULL);
+	says(&orchard, "<presence type='subscribe' to='mercutio@verona.example'/>");
+	leaves(request);
+	presence_remote_back("verona.example");
+	leaves("");
+	says(&orchard, "<presence/>");
+	settle();
+	assert_non_null(strstr(sent.at, request));
+	text_clear(&sent);
+	presence_remote_back("mantua.example");
+	leaves("");
+	presence_remote_lost("verona.example");
+	presence_remote_back("verona.example");
+	settle();
+	assert_non_null(strstr(sent.at, request));
+	client_logout(&orchard);
+	client_login(&orchard, "romeo", "orchard");
+	text_clear(&sent);
+	says(&orchard, "<presence/>");
+	settle();
+	assert_null(strstr(sent.at, request));
+	text_clear(&sent);
+	presence_remote_back("verona.example");
+	settle();
+	assert_non_null(strstr(sent.at, request));
+	ignores(&orchard);
+	arrives("<presence xmlns='jabber:client' type='subscribed' "
+		"from='mercutio@verona.example' to='romeo@example.org'/>");
+	settle();
+	text_clear(&sent);
+	presence_remote_back("verona.example");
+	settle();
+	assert_null(strstr(sent.at, request));
+	ignores(&orchard);
+	end();
+}
+
+/* RFC 6121 section 4.6: whom a session has shown itself to has gone with a domain that is lost.
+ * When it is back, a room that did not notice is told that the session has left; not if it came
+ * again. */
+static void test_directed(void **state)
+{
+	static const char gone[] =
+	    "<presence from='capulets@verona.example/r' to='" ORCHARD "' type='unavailable'/>";
+
+	(void)state;
+	begin(&verona, NULL);
+	says(&orchard, "<presence to='left@verona.example/r'/>");
+	says(&orchard, "<presence type='unavailable' to='left@verona.example/r'/>");
+	says(&orchard, "<presence to='capulets@verona.example/r'/>");
+	says(&orchard, "<presence to='feast@verona.example/r'/>");
+	settle();
+	ignores(&orchard);
+	presence_remote_lost("mantua.example");
+	hears(&orchard, "");
+	text_clear(&sent);
+	presence_remote_lost("verona.example");
+	settle();
+	assert_non_null(strstr(orchard.heard.at, gone));
+	assert_non_null(strstr(orchard.heard.at, "feast@verona.example/r"));
+	assert_null(strstr(orchard.heard.at, "left"));
+	ignores(&orchard);
+	says(&orchard, "<presence to='feast@verona.example/r'/>");
+	settle();
+	text_clear(&sent);
+	presence_remote_back("verona.example");
+	leaves(
+	    "<presence from='" ORCHARD "' to='capulets@verona.example/r' type='unavailable'/>\n");
+	presence_remote_back("verona.example");
+	leaves("");
+	client_logout(&orchard);
+	leaves("<presence from='" ORCHARD "' to='feast@verona.example/r' type='unavailable'/>\n");
+	assert_int_equal(presence_remote_count(), 0);
+	end();
+}
+
+/* A session that ended meanwhile has left as well. */
+static void test_departed(void **state)
+{
+	(void)state;
+	begin(&verona, NULL);
+	says(&orchard, "<presence to='capulets@verona.example/r'/>");
+	presence_remote_lost("verona.example");
+	hears(&orchard,
+	    "<presence from='capulets@verona.example/r' to='" ORCHARD "' type='unavailable'/>");
+	client_logout(&orchard);
+	settle();
+	text_clear(&sent);
+	presence_remote_back("verona.example");
+	leaves(
+	    "<presence from='" ORCHARD "' to='capulets@verona.example/r' type='unavailable'/>\n");
+	end();
+}
+
+static unsigned settled;
+
+static void probe_settled(void *state, uint32_t sequence)
+{
+	(void)state;
+	(void)sequence;
+	settled++;
+}
+
+/* Probes that wait for the database are bounded by their bytes, too, and hold up who sends them. */
+static void test_probes_bounded(void **state)
+{
+	char *id = mem_alloc(1000001);
+	unsigned answers = 0;
+
+	(void)state;
+	begin(&verona, NULL);
+	client_logout(&orchard);
+	settled = 0;
+	memset(id, 'x', 1000000);
+	id[1000000] = '\0';
+	for (int i = 0; i < 20; i++) {
+		struct arena *arena = arena_new(0);
+		struct receipt *receipt = receipt_new(probe_settled, NULL, 0);
+		struct stanza *probe = stanza_new(PRESENCE_PROBE, jid_parse(arena, BENVOLIO),
+		    jid_parse(arena, "juliet@example.org"), id);
+
+		router_send(probe, receipt);
+		receipt_release(&receipt);
+		stanza_unref(&probe);
+		arena_free(&arena);
+	}
+	assert_int_equal(settled, 4);
+	settle();
+	assert_int_equal(settled, 20);
+	for (const char *at = sent.at; (at = strstr(at, "unsubscribed")) != NULL; at++)
+		answers++;
+	assert_int_equal(answers, 16);
+	mem_free(id);
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +393,10 @@ int main(void)
 		WORLD_TEST(test_errors),
 		WORLD_TEST(test_lost_domain),
 		WORLD_TEST(test_watched),
+		WORLD_TEST(test_request_again),
+		WORLD_TEST(test_directed),
+		WORLD_TEST(test_departed),
+		WORLD_TEST(test_probes_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
