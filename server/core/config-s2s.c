@@ -53,9 +53,9 @@ const struct config_key config_s2s_keys[] = {
 	SECTION_SIZE(queue_bytes, 4194304, 65536, "Bytes that may wait for a link."),
 	SECTION_SIZE(stanza_bytes, 524288, 10000, "Largest stanza of another server."),
 	SECTION_SIZE(bytes_per_second, 1048576, 0,
-	    "Bytes a connection of another server may send, on average; 0: no bound."),
+	    "Bytes that the connections of a domain may send, on average; 0: no bound."),
 	SECTION_SIZE(
-	    burst_bytes, 4194304, 16384, "Bytes a connection of another server may send at once."),
+	    burst_bytes, 4194304, 16384, "Bytes that they may send at once, all together."),
 	CONFIG_END
 };
 

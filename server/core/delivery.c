@@ -34,7 +34,8 @@ struct delivery {
 	bool is_watched;
 };
 
-/* Deliveries to clients that acknowledge and whose sender waits for it; oldest first. */
+/* Deliveries to clients that acknowledge, or from other servers, whose sender waits for it; oldest
+ * first. */
 static _Thread_local struct {
 	struct delivery_list list;
 	struct timer *timer; /* set while the list is not empty */
@@ -106,10 +107,17 @@ static void delivery_watch(struct delivery *delivery)
 		timer_set(watch.timer, watch_period_ms());
 }
 
+/* From a server whose connection carries what is for many: who reads slowly must not hold that up.
+ */
+static bool is_from_elsewhere(const struct stanza *stanza)
+{
+	return stanza_from(stanza) != NULL && !config_serves(home_config(), stanza_from(stanza));
+}
+
 static void delivery_to(struct delivery *delivery, struct session *session)
 {
 	delivery->outstanding++;
-	if (session->events->acknowledges(session->state))
+	if (session->events->acknowledges(session->state) || is_from_elsewhere(delivery->stanza))
 		delivery_watch(delivery);
 	session_send_delivery(session, delivery->stanza, NULL, delivery);
 }
@@ -331,6 +339,8 @@ static void delivery_is_kept(void *state, enum rc rc)
 		receipt_release(&delivery->receipt);
 	else if (delivery->outstanding > 0 && !delivery->confirmed && rc_is_temporary(rc))
 		delivery_watch(delivery);
+	else if (is_from_elsewhere(delivery->stanza))
+		receipt_release(&delivery->receipt);
 	if (delivery->outstanding > 0)
 		return;
 	if (delivery->confirmed)

@@ -162,12 +162,16 @@ static void bucket_charge(struct transport *transport, size_t bytes)
 		bucket_wait(transport);
 }
 
-void input_set_limits(struct transport *transport)
+/* What was used up of a bucket stays so: nobody gains by being given the same limits once more. */
+void input_set_limits(struct transport *transport, bool had_bound)
 {
 	timer_free(&transport->refill);
 	transport->throttled = false;
-	transport->tokens = bucket_depth(transport);
+	if (!had_bound || transport->tokens > bucket_depth(transport))
+		transport->tokens = bucket_depth(transport);
 	transport->refilled_at_ms = worker_now_ms();
+	if (transport->limits.read_bytes_per_second > 0 && transport->tokens <= 0)
+		bucket_wait(transport);
 	input_continue(transport);
 }
 

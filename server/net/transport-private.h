@@ -118,7 +118,7 @@ bool input_wanted(const struct transport *transport);
 void input_continue(struct transport *transport);
 /* Gives up its turn. */
 void input_forget(struct transport *transport);
-void input_set_limits(struct transport *transport);
+void input_set_limits(struct transport *transport, bool had_bound);
 /* The timer and the turn go when the transport leaves its worker; what it knows stays. */
 void input_detach(struct transport *transport);
 void input_attach(struct transport *transport);

@@ -65,7 +65,7 @@ struct transport *transport_new(int fd, struct address *address,
 	transport->limits = *limits;
 	transport->events = events;
 	transport->state = state;
-	input_set_limits(transport);
+	input_set_limits(transport, false);
 	peer_set(transport);
 	transport->descriptor = descriptor_new(fd, transport_ready, transport);
 	transport_watch(transport);
@@ -318,8 +318,10 @@ void transport_attach(struct transport *transport)
 
 void transport_set_limits(struct transport *transport, const struct transport_limits *limits)
 {
+	bool had_bound = transport->limits.read_bytes_per_second > 0;
+
 	transport->limits = *limits;
-	input_set_limits(transport);
+	input_set_limits(transport, had_bound);
 }
 
 void transport_set_events(

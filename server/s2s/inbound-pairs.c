@@ -10,6 +10,8 @@
 #include "s2s/s2s-private.h"
 
 enum { FAILURES_MAX = 20 };
+/* Domains that a connection has us call at a time; the next wait for an answer. */
+enum { ASKED_MAX = 5 };
 
 static const char by_dialback[] = "dialback";
 
@@ -39,12 +41,25 @@ struct pair *pair_add(struct inbound *inbound, const char *from, const char *to)
 	return pair;
 }
 
+static void pair_set_state(struct inbound *inbound, struct pair *pair, int state)
+{
+	inbound->asked_count -= pair->state == PAIR_ASKED;
+	inbound->asked_count += state == PAIR_ASKED;
+	pair->state = state;
+}
+
 void pair_remove(struct inbound *inbound, struct pair *pair)
 {
+	bool was_proved = pair->state == PAIR_PROVED;
+
+	pair_set_state(inbound, pair, PAIR_WAITING);
 	LIST_REMOVE(pair, next);
 	inbound->pair_count--;
+	if (was_proved && !inbound_has_proved(inbound, pair->from))
+		peer_leave(pair->from);
 	mem_free(pair->from);
 	mem_free(pair->to);
+	mem_free(pair->key);
 	mem_free(pair);
 }
 
@@ -53,16 +68,6 @@ bool pair_covers(const struct inbound *inbound, const char *from, const char *to
 	const struct pair *pair = pair_find(inbound, from, to);
 
 	return pair != NULL && pair->state == PAIR_PROVED;
-}
-
-static bool has_proved(const struct inbound *inbound, const char *from)
-{
-	const struct pair *pair;
-
-	LIST_FOREACH (pair, &inbound->pairs, next)
-		if (pair->state == PAIR_PROVED && (from == NULL || text_equal(pair->from, from)))
-			return true;
-	return false;
 }
 
 /* Each failure may have cost us a call to somebody who has not asked for it: a connection gets only
@@ -75,29 +80,20 @@ static void failure_count(struct inbound *inbound)
 		    inbound->stream, STREAM_POLICY_VIOLATION, "too many domains were not proved");
 }
 
-/* On this worker. */
-static size_t connections_of(const char *from)
-{
-	const struct inbound *inbound;
-	size_t count = 0;
-
-	LIST_FOREACH (inbound, &s2s.inbound, sibling)
-		count += has_proved(inbound, from);
-	return count;
-}
-
 bool pair_prove(struct inbound *inbound, struct pair *pair, const char *how)
 {
 	const char *tls = transport_tls_version(stream_transport(inbound->stream));
+	bool is_new = !inbound_has_proved(inbound, pair->from);
 
-	if (!has_proved(inbound, pair->from) &&
-	    connections_of(pair->from) >= s2s_config()->connections_per_domain) {
+	if (is_new && connections_of(pair->from) >= s2s_config()->connections_per_domain) {
 		stream_fail(inbound->stream, STREAM_RESOURCE_CONSTRAINT,
 		    "too many connections of that domain");
 		return false;
 	}
-	pair->state = PAIR_PROVED;
+	pair_set_state(inbound, pair, PAIR_PROVED);
 	pair->how = how;
+	if (is_new)
+		peer_join(pair->from);
 	news_alive(pair->to, pair->from);
 	log_info(stream_log(inbound->stream), "server proved", KV("from", pair->from),
 	    KV("to", pair->to), KV("by", how), KV("tls", tls));
@@ -172,6 +168,30 @@ static void result_refuse(struct inbound *inbound, const struct dialback *result
 	failure_count(inbound);
 }
 
+/* The one that has waited for longest, or NULL. */
+static struct pair *pair_waiting(const struct inbound *inbound)
+{
+	struct pair *pair, *found = NULL;
+
+	LIST_FOREACH (pair, &inbound->pairs, next)
+		if (pair->key != NULL)
+			found = pair;
+	return found;
+}
+
+static void pairs_ask(struct inbound *inbound)
+{
+	struct pair *pair;
+
+	while (inbound->asked_count < ASKED_MAX && (pair = pair_waiting(inbound)) != NULL) {
+		pair_set_state(inbound, pair, PAIR_ASKED);
+		verify_start(
+		    inbound, pair->to, pair->from, stream_header_id(inbound->stream), pair->key);
+		mem_free(pair->key);
+		pair->key = NULL;
+	}
+}
+
 /* A certificate that proves the domain does as well as its server would. */
 static void result_check(struct inbound *inbound, const struct dialback *result)
 {
@@ -187,9 +207,8 @@ static void result_check(struct inbound *inbound, const struct dialback *result)
 		result_refuse(inbound, result, RC_NOT_AUTHORIZED);
 		return;
 	}
-	pair_add(inbound, result->from, result->to);
-	verify_start(
-	    inbound, result->to, result->from, stream_header_id(inbound->stream), result->key);
+	pair_add(inbound, result->from, result->to)->key = mem_strdup(result->key);
+	pairs_ask(inbound);
 }
 
 static void result_receive(struct inbound *inbound, const struct dialback *result)
@@ -208,7 +227,7 @@ static void result_receive(struct inbound *inbound, const struct dialback *resul
 /* Section 2.2.1: who is not who he says, and nobody else either, has nothing to do here. */
 static void result_invalid(struct inbound *inbound, struct pair *pair)
 {
-	bool is_known = has_proved(inbound, NULL);
+	bool is_known = inbound_has_proved(inbound, NULL);
 
 	log_warning(stream_log(inbound->stream), "server is not who it says",
 	    KV("from", pair->from), KV("to", pair->to));
@@ -220,13 +239,8 @@ static void result_invalid(struct inbound *inbound, struct pair *pair)
 		stream_end(inbound->stream);
 }
 
-void inbound_told(struct inbound *inbound, const struct verify *verify)
+static void result_tell(struct inbound *inbound, struct pair *pair, const struct verify *verify)
 {
-	struct pair *pair = pair_find(inbound, verify->remote, verify->local);
-
-	if (inbound->stream == NULL || stream_is_over(inbound->stream) || pair == NULL ||
-	    pair->state == PAIR_PROVED)
-		return;
 	if (verify->outcome == DIALBACK_VALID) {
 		result_valid(inbound, pair, by_dialback);
 	} else if (verify->outcome == DIALBACK_INVALID) {
@@ -236,6 +250,18 @@ void inbound_told(struct inbound *inbound, const struct verify *verify)
 		pair_remove(inbound, pair);
 		failure_count(inbound);
 	}
+}
+
+void inbound_told(struct inbound *inbound, const struct verify *verify)
+{
+	struct pair *pair = pair_find(inbound, verify->remote, verify->local);
+
+	if (inbound->stream == NULL || stream_is_over(inbound->stream) || pair == NULL ||
+	    pair->state != PAIR_ASKED)
+		return;
+	result_tell(inbound, pair, verify);
+	if (!stream_is_over(inbound->stream))
+		pairs_ask(inbound);
 }
 
 /* ---- keys that were shown in our name ---- */

@@ -239,8 +239,10 @@ void inbounds_configure(void)
 	struct inbound *inbound;
 
 	LIST_FOREACH (inbound, &s2s.inbound, sibling) {
+		struct transport_limits limits = inbound_limits(inbound);
+
 		stream_set_settings(inbound->stream, &s2s.settings_in);
-		transport_set_limits(stream_transport(inbound->stream), &s2s.limits);
+		transport_set_limits(stream_transport(inbound->stream), &limits);
 	}
 	inbounds_check();
 }

@@ -61,12 +61,44 @@ bool news_is_abrupt(const char *why)
 	return true;
 }
 
-static void suspicion_came(struct mail *mail)
+/* Somebody of ours has to do with it. */
+static void concern_came(struct mail *mail)
 {
 	struct news *news = CONTAINER_OF(mail, struct news, mail);
 	struct link *link = s2s.is_shutting ? NULL : link_get_for_others(news->local, news->remote);
 
 	if (link != NULL)
+		link_suspect(link);
+	news_free(news);
+}
+
+static void question_came(struct mail *mail)
+{
+	struct news *news = CONTAINER_OF(mail, struct news, mail);
+
+	if (presence_remote_is_watched(news->remote))
+		worker_post(home_of_domain(news->remote), &news->mail, concern_came);
+	else
+		news_free(news);
+}
+
+/* All workers are asked. */
+static void concern_ask(const char *local, const char *remote)
+{
+	for (size_t i = 0; i < homes_count(); i++)
+		worker_post(homes_worker(i), &news_new(local, remote)->mail, question_came);
+}
+
+/* Where there is no stream it is called only if that matters to anybody here: who has proved a
+ * hundred domains, and ends without a word, must not make us call whatever DNS names for them. */
+static void suspicion_came(struct mail *mail)
+{
+	struct news *news = CONTAINER_OF(mail, struct news, mail);
+	struct link *link = link_find(news->local, news->remote);
+
+	if (link == NULL || link->stream == NULL)
+		concern_ask(news->local, news->remote);
+	else if (!s2s.is_shutting)
 		link_suspect(link);
 	news_free(news);
 }

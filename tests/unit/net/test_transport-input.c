@@ -254,7 +254,11 @@ static void test_bucket_edge(void **state)
 	peer_send(peer, bytes, 1);
 	office_settle();
 	assert_int_equal(owner.received.length, 1000);
-	/* Other limits begin anew. */
+	/* It is no fuller for being given once more. */
+	transport_set_limits(owner.transport, &limits);
+	office_settle();
+	assert_int_equal(owner.received.length, 1000);
+	/* Without a limit what waits is read. */
 	limits.read_bytes_per_second = 0;
 	transport_set_limits(owner.transport, &limits);
 	WAIT(owner.received.length == 1001);
