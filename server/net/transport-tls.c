@@ -94,6 +94,17 @@ const char *transport_tls_cipher(const struct transport *transport)
 	return transport_is_secure(transport) ? SSL_get_cipher_name(transport->ssl) : NULL;
 }
 
+/* libssl's BIOs count anyway. */
+uint64_t transport_tls_read(const struct transport *transport)
+{
+	return transport->ssl == NULL ? 0 : secure_taken(transport);
+}
+
+uint64_t transport_tls_written(const struct transport *transport)
+{
+	return transport->ssl == NULL ? 0 : BIO_number_written(SSL_get_wbio(transport->ssl));
+}
+
 const char *transport_server_name(const struct transport *transport)
 {
 	if (transport->ssl == NULL)

@@ -115,6 +115,9 @@ bool transport_is_secure(const struct transport *transport);
 /* "TLSv1.3"; NULL without TLS. */
 const char *transport_tls_version(const struct transport *transport);
 const char *transport_tls_cipher(const struct transport *transport);
+/* Bytes of TLS so far, as they are on the wire; 0 without TLS. */
+uint64_t transport_tls_read(const struct transport *transport);
+uint64_t transport_tls_written(const struct transport *transport);
 /* The name the client sent (SNI), or NULL. */
 const char *transport_server_name(const struct transport *transport);
 /* Channel binding data: bytes written to `out` (BINDING_MAX_BYTES), 0 if this connection has none.

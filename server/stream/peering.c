@@ -14,6 +14,8 @@
 /* Section 4.7.4 of RFC 6120: the language of the stream is that of its stanzas. Takes the arena. */
 void peering_stanza(struct stream *stream, struct arena *arena, struct element *element)
 {
+	if (stream->login != NULL)
+		stream->login->stanzas_in++;
 	if (stream->lang != NULL && element_attribute_ns(element, XML_NS, "lang") == NULL)
 		element_set_lang(arena, element, stream->lang);
 	stream->events->stanza(stream->state, arena, element, 0);
@@ -78,6 +80,18 @@ void stream_send_dialback(struct stream *stream, const struct dialback *dialback
 	/* Between a login and the header of its stream there is nothing to say it on. */
 	if (may_speak && stream->header_sent)
 		dialback_write(stream_output(stream), dialback);
+}
+
+struct stream_traffic stream_traffic(const struct stream *stream)
+{
+	const struct login *login = stream->login;
+
+	return (struct stream_traffic){
+		.stanzas_in = login == NULL ? 0 : login->stanzas_in,
+		.stanzas_out = login == NULL ? 0 : login->stanzas_out,
+		.bytes_in = transport_tls_read(stream->transport),
+		.bytes_out = transport_tls_written(stream->transport),
+	};
 }
 
 void stream_send_blank(struct stream *stream)

@@ -129,6 +129,9 @@ void stream_send(
 		stanza_write(out, stanza);
 	else
 		stanza_write_to(out, stanza, to);
+	/* Of a client there is none by now. */
+	if (stream->login != NULL)
+		stream->login->stanzas_out++;
 	stanza_sent(stream, token, out->length - before);
 }
 

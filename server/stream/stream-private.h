@@ -61,6 +61,7 @@ struct login {
 	bool is_direct;        /* to a server: TLS comes first (XEP-0368) */
 	bool offers_both_ways; /* XEP-0288, which it may ask for */
 	bool goes_both_ways;   /* who has called has asked for it */
+	uint64_t stanzas_in, stanzas_out;
 	/* A bind request in progress; its id lives in its arena. */
 	struct arena *bind_arena;
 	const char *bind_id;

@@ -194,6 +194,12 @@ void stream_fail(struct stream *stream, enum stream_error error, const char *tex
 /* Ends properly, </stream:stream>. */
 void stream_end(struct stream *stream);
 
+/* What has come and gone on a stream with a server or a component: stanzas, and bytes on the wire,
+ * in TLS. */
+struct stream_traffic {
+	uint64_t stanzas_in, stanzas_out, bytes_in, bytes_out;
+};
+struct stream_traffic stream_traffic(const struct stream *stream);
 /* The domain its header named (prepared), or NULL before that; of ours in any case. Lent. */
 const char *stream_domain(const struct stream *stream);
 /* Of a stream with a server: the domain that the server says to be, or that we have called

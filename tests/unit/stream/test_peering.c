@@ -36,6 +36,31 @@ static void test_dialback(void **state)
 	part();
 }
 
+/* Stanzas are counted at both ends, and bytes as both see them. */
+static void test_traffic(void **state)
+{
+	struct stream_traffic out, in;
+
+	(void)state;
+	meet(false, false);
+	told(&ours, "opened as nobody\n");
+	assert_int_equal(stream_traffic(ours.stream).stanzas_out, 0);
+	stream_admit(theirs.stream);
+	send_stanza(&ours, "m1", NULL);
+	send_stanza(&ours, "m2", NULL);
+	office_settle();
+	out = stream_traffic(ours.stream);
+	in = stream_traffic(theirs.stream);
+	assert_int_equal(out.stanzas_out, 2);
+	assert_int_equal(out.stanzas_in, 0);
+	assert_int_equal(in.stanzas_in, 2);
+	assert_int_equal(in.stanzas_out, 0);
+	assert_int_equal(out.bytes_out, in.bytes_in);
+	assert_int_equal(out.bytes_in, in.bytes_out);
+	assert_true(out.bytes_out > 500);
+	part();
+}
+
 /* What is sent is lost with the stream, in order. */
 static void test_lost(void **state)
 {
@@ -160,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dialback),
+		cmocka_unit_test(test_traffic),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_both_ways),
 		cmocka_unit_test(test_one_way),
