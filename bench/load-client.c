@@ -31,6 +31,8 @@ static struct {
 	SSL_CTX *tls;
 	int epoll;
 	uint32_t next_source;
+	int listener;
+	void (*came)(int fd);
 } loop;
 
 /* ---- the loop ---- */
@@ -96,10 +98,9 @@ static bool source_choose(int fd)
 	return bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
-static bool connect_to_server(int fd)
+static bool connect_to_server(int fd, size_t port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_port = htons((uint16_t)loop.settings->port) };
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
 	int on = 1;
 
 	inet_pton(AF_INET, loop.settings->host, &address.sin_addr);
@@ -119,10 +120,47 @@ void client_open(struct client *client, void (*receive)(struct client *, struct 
 	}
 	if (!source_choose(client->fd))
 		client_fail(client, "no such source address");
-	else if (!connect_to_server(client->fd))
+	else if (!connect_to_server(
+		     client->fd, client->port == 0 ? loop.settings->port : client->port))
 		client_fail(client, "cannot connect");
 	else
 		watch(client, EPOLL_CTL_ADD, true);
+}
+
+bool clients_listen(size_t port, void (*came)(int fd))
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
+	int on = 1;
+
+	loop.came = came;
+	if (loop.listener > 0)
+		return true;
+	loop.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	setsockopt(loop.listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	return bind(loop.listener, (struct sockaddr *)&address, sizeof address) == 0 &&
+	       listen(loop.listener, SOMAXCONN) == 0 &&
+	       epoll_ctl(loop.epoll, EPOLL_CTL_ADD, loop.listener, &event) == 0;
+}
+
+static void calls_take(void)
+{
+	int fd;
+
+	while ((fd = accept4(loop.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+		loop.came(fd);
+}
+
+void client_adopt(struct client *client, int fd, void (*receive)(struct client *, struct span))
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	client->fd = fd;
+	client->receive = receive;
+	watch(client, EPOLL_CTL_ADD, false);
 }
 
 void client_deafen(struct client *client)
@@ -239,6 +277,12 @@ void client_open_stream(struct client *client)
 	client->streams++;
 	client->scanner = (struct scanner){ 0 };
 	text_free(&client->in);
+	if (client->is_called)
+		return;
+	if (client->greet != NULL) {
+		client->greet(client);
+		return;
+	}
 	if (loop.settings->is_raw) {
 		group_enter(client);
 		return;
@@ -272,11 +316,14 @@ void client_start_tls(struct client *client)
 {
 	client->streams++; /* the one in clear has ended */
 	text_free(&client->in);
-	client->ssl = SSL_new(loop.tls);
+	client->ssl = SSL_new(client->tls == NULL ? loop.tls : client->tls);
 	ASSERT(client->ssl != NULL);
 	SSL_set_fd(client->ssl, client->fd);
 	SSL_set_tlsext_host_name(client->ssl, loop.domain);
-	SSL_set_connect_state(client->ssl);
+	if (client->is_called)
+		SSL_set_accept_state(client->ssl);
+	else
+		SSL_set_connect_state(client->ssl);
 	client->is_shaking_hands = true;
 	shake_hands(client);
 }
@@ -299,16 +346,28 @@ static long bytes_read(struct client *client, char *bytes, size_t room)
 	return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;
 }
 
+/* The next thing that is complete. */
+static enum scanned client_take(struct client *client)
+{
+	struct span span;
+	enum scanned found = scan_next(&client->scanner, &client->in, &span);
+
+	if (found == SCAN_STANZA)
+		client->receive(client, span);
+	else if (found == SCAN_HEADER && client->greeted != NULL)
+		client->greeted(client, span);
+	return found;
+}
+
 /* Hands out what is complete. A stanza may end the connection, or its stream. */
 static void stanzas_receive(struct client *client)
 {
 	unsigned streams = client->streams;
-	enum scanned found = SCAN_MORE;
-	struct span stanza;
+	enum scanned found = SCAN_HEADER;
 
 	while (client->fd >= 0 && client->streams == streams &&
-	       (found = scan_next(&client->scanner, &client->in, &stanza)) == SCAN_STANZA)
-		client->receive(client, stanza);
+	       (found == SCAN_HEADER || found == SCAN_STANZA))
+		found = client_take(client);
 	if (client->fd < 0 || client->streams != streams)
 		return;
 	if (found == SCAN_END)
@@ -371,5 +430,8 @@ void clients_turn(int64_t timeout_ns)
 	int count = epoll_pwait2(loop.epoll, events, EVENTS_A_TURN, &timeout, NULL);
 
 	for (int i = 0; i < count; i++)
-		client_event(events[i].data.ptr, events[i].events);
+		if (events[i].data.ptr == NULL)
+			calls_take();
+		else
+			client_event(events[i].data.ptr, events[i].events);
 }

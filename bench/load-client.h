@@ -43,6 +43,13 @@ struct client {
 	void (*receive)(struct client *client, struct span stanza);
 	struct login *login; /* NULL: logged in */
 
+	/* Of one that is no client but a server (load-far.h); else all are zero. */
+	bool is_called; /* by the server under test, which then begins its streams */
+	size_t port;    /* to be called there */
+	SSL_CTX *tls;
+	void (*greet)(struct client *client); /* writes the header of a stream */
+	void (*greeted)(struct client *client, struct span header); /* the other end's has come */
+
 	/* Set by who makes it. */
 	const struct client_events *events;
 	void *owner;
@@ -59,6 +66,10 @@ void clients_turn(int64_t timeout_ns);
 
 /* Connects; opens a stream as soon as it can. `receive` gets the stanzas. */
 void client_open(struct client *client, void (*receive)(struct client *, struct span));
+/* Listens there from now on; `came` gets each connection that is made. False: it cannot. */
+bool clients_listen(size_t port, void (*came)(int fd));
+/* Makes one of them a client's. */
+void client_adopt(struct client *client, int fd, void (*receive)(struct client *, struct span));
 /* Ends the connection at once, without a word. */
 void client_close(struct client *client);
 /* The same with the ends of stream and TLS. */
@@ -67,10 +78,10 @@ void client_leave(struct client *client);
 void client_deafen(struct client *client);
 /* Closes it, and tells who waits for it. */
 void client_fail(struct client *client, const char *why);
-/* Begins TLS; a stream is opened inside. */
+/* Begins TLS; a stream is opened inside, or awaited from who has called. */
 void client_start_tls(struct client *client);
-/* Begins a new stream (RFC 6120 section 4.3.3), or enters a group of bench/floor; what is in `in`
- * is gone. */
+/* Begins a new stream (RFC 6120 section 4.3.3), or enters a group of bench/floor; who was called
+ * waits for one. What is in `in` is gone. */
 void client_open_stream(struct client *client);
 /* Each call makes one record of TLS. */
 void client_send(struct client *client, const char *bytes, size_t length);

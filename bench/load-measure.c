@@ -65,8 +65,9 @@ struct moment moment_now(void)
 {
 	return (struct moment){
 		.at_ns = now_ns(),
-		.server_ns = watched.server == 0 ? 0 : process_ns(watched.server),
+		.server_ns = watched.server == 0 ? 0 : family_ns(watched.server),
 		.database_ns = watched.database == 0 ? 0 : family_ns(watched.database),
+		.own_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
 	};
 }
 

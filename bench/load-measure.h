@@ -13,8 +13,9 @@ int64_t now_ns(void);
 /* A moment. CPU time is 0 for a process that was not named. */
 struct moment {
 	int64_t at_ns;
-	int64_t server_ns;   /* CPU time so far, of all threads */
-	int64_t database_ns; /* the same, of that process and its children */
+	int64_t server_ns;   /* CPU time so far, of the process with its children */
+	int64_t database_ns; /* the same */
+	int64_t own_ns;      /* the same, of the load generator */
 };
 
 /* Names the processes; 0: none. The one who asks must be allowed to look. */

@@ -15,6 +15,9 @@ struct load_options load_options = {
 	.contacts = 100,
 	.messages = 50,
 	.receivers = 100,
+	.far = { .domain = "far.example", .port = 5270, .server_port = 5269 },
+	.links = 100,
+	.window = 100,
 	.seconds = 5,
 };
 
@@ -40,6 +43,14 @@ static const struct setting {
 	{ "messages", &load_options.messages, 1, 1000000 },
 	{ "receivers", &load_options.receivers, 1, 1000000 },
 	{ "sources", &load_options.client.sources, 0, 200 },
+	{ "far-domain", .text = &load_options.far.domain },
+	{ "far-certificate", .text = &load_options.far.certificate },
+	{ "far-key", .text = &load_options.far.key },
+	{ "far-port", &load_options.far.port, 1, 65535 },
+	{ "s2s-port", &load_options.far.server_port, 1, 65535 },
+	{ "links", &load_options.links, 1, 10000 },
+	{ "window", &load_options.window, 1, 1000 },
+	{ "count", &load_options.count, 0, 1000000000 },
 };
 
 enum { OPTION_SECS = COUNT_OF(settings), OPTION_JSON, OPTION_RAW, OPTION_HELP, OPTIONS };
@@ -66,12 +77,17 @@ static int usage(FILE *out, int status)
 	    "  deaf         d0 asks and reads nothing, d1 sends it RATE messages a second\n"
 	    "  flap         one with CONTACTS comes and goes\n"
 	    "  hold         one and its CONTACTS are online\n"
+	    "  links        LINKS to other servers, which it plays, come up both ways\n"
+	    "  link         one does; then messages to u0 from there, of u0 to there, and one at "
+	    "a\n"
+	    "               time there and back\n"
 	    "\n"
 	    "  --host ADDRESS   of IPv4 (default: 127.0.0.1)\n"
 	    "  --port N         with STARTTLS (5222)\n"
 	    "  --domain NAME    (localhost)\n"
 	    "  --password TEXT  of all accounts (secret): as many as are used of u0, u1, ... (the\n"
-	    "                   sessions), p0, p1, ... (presence, flap, hold), o0, o1, ... and s0 to s9 "
+	    "                   sessions), p0, p1, ... (presence, flap, hold), o0, o1, ... and s0 "
+	    "to s9 "
 	    "(offline)\n"
 	    "  --server PID     the process whose CPU time and memory are measured\n"
 	    "  --database PID   another one, with its children: CPU time only\n"
@@ -86,6 +102,14 @@ static int usage(FILE *out, int status)
 	    "  --receivers N    (100)\n"
 	    "  --sources N      connect from so many addresses, 127.0.0.10 and up (16); 0: as it\n"
 	    "                   comes\n"
+	    "  --far-domain NAME          link: they are l0.NAME, l1.NAME and so on (far.example)\n"
+	    "  --far-certificate FILE     theirs, for all these domains\n"
+	    "  --far-key FILE             its key\n"
+	    "  --far-port N               where they listen, on 127.0.0.1 (5270)\n"
+	    "  --s2s-port N               where the server does (5269)\n"
+	    "  --links N        (100)\n"
+	    "  --window N       messages of link on their way (100)\n"
+	    "  --count N        messages of link each way; 0: what SECONDS hold (0)\n"
 	    "  --raw            speak to bench/floor, which is no XMPP server\n"
 	    "  --json           an object on a line for each row of the table\n"
 	    "  --help           print this\n",

@@ -86,9 +86,12 @@ static void row_print_json(const struct row *row)
 		printf(",\"p50_ms\":%.4f,\"p99_ms\":%.4f", times_ms(row->times, 0.5),
 		    times_ms(row->times, 0.99));
 	printf(",\"kib_per_session\":%.3f,\"kernel_kib_per_session\":%.3f,\"resident_kib\":%zu,"
-	       "\"peak_kib\":%zu,\"core_share\":%.5f,\"wakeups\":%.2f,\"note\":\"%s\"}\n",
+	       "\"peak_kib\":%zu,\"core_share\":%.5f,\"wakeups\":%.2f,\"own_share\":%.3f,\"lost\":"
+	       "%" PRIu64 ",\"note\":\"%s\"}\n",
 	    row->kib_per_session, row->kernel_kib_per_session, row->memory.resident_kib,
-	    row->peak_kib, row->core_share, row->wakeups, row->note);
+	    row->peak_kib, row->core_share, row->wakeups,
+	    (double)(row->end.own_ns - row->begin.own_ns) / 1e9 / seconds(row), row->lost,
+	    row->note);
 }
 
 /* ---- while it runs ---- */

@@ -22,6 +22,7 @@ struct row {
 	size_t peak_kib;      /* resident */
 	double core_share;    /* of the server, while nothing happened */
 	double wakeups;       /* of its threads, a second */
+	uint64_t lost;
 	char note[80];
 };
 

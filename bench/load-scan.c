@@ -49,6 +49,10 @@ enum scanned scan_next(struct scanner *scanner, const struct text *in, struct sp
 		scanner->depth += closes ? -1 : !is_empty;
 		if (scanner->depth == 0)
 			return SCAN_END;
+		if (scanner->depth == 1 && !closes && !is_empty) {
+			*stanza_out = tag;
+			return SCAN_HEADER;
+		}
 		if (scanner->depth == 1 && (closes || is_empty)) {
 			*stanza_out =
 			    (struct span){ in->at + scanner->start, scanner->at - scanner->start };

@@ -16,10 +16,10 @@ struct scanner {
 	int depth;
 };
 
-enum scanned { SCAN_MORE, SCAN_STANZA, SCAN_END };
+enum scanned { SCAN_MORE, SCAN_HEADER, SCAN_STANZA, SCAN_END };
 
-/* Goes on over what has arrived: a complete first-level element, the end of the stream, or nothing
- * until there are more bytes. The stanza lies in `in`. */
+/* Goes on over what has arrived: the header of the stream, a complete first-level element, the end
+ * of the stream, or nothing until there are more bytes. Header and stanza lie in `in`. */
 enum scanned scan_next(struct scanner *scanner, const struct text *in, struct span *stanza_out);
 /* Drops what scan_next() has handed out. */
 void scan_consume(struct scanner *scanner, struct text *in);

@@ -1,8 +1,8 @@
 /* load.c - the load generator: many XMPP clients in one thread, and what they cost the server.
  * It speaks to any server that has SCRAM-SHA-256 and the accounts; how the scenarios work is said
  * in the files that have their names (load-sessions.c: login, idle, storm;
- * load-nuisance.c: flood, deaf). load-client.c is the
- * connection and the loop, load-login.c what is said until a client is online. */
+ * load-nuisance.c: flood, deaf). load-client.c is the connection and the loop, load-login.c what is
+ * said until a client is online, load-far.c the servers at the other end of a link. */
 #include "load.h"
 
 #include <stdio.h>
@@ -36,6 +36,8 @@ static const struct scenario {
 	{ "deaf", load_deaf, false },
 	{ "flap", load_flap, false },
 	{ "hold", load_hold, false },
+	{ "links", load_links, false },
+	{ "link", load_link, false },
 };
 
 /* ---- for all scenarios ---- */
@@ -82,9 +84,7 @@ struct moment load_settled(void)
 void load_message(struct client *client, const char *prefix, size_t number, int64_t sent_ns)
 {
 	client_printf(client,
-	    "<message type='chat' to='%s%zu@%s' id='%016llx'><body>Hours of rain on the mudflats, "
-	    "then the sun, and all of them rise at once and turn towards the north.</body>"
-	    "</message>",
+	    "<message type='chat' to='%s%zu@%s' id='%016llx'><body>" LOAD_BODY "</body></message>",
 	    prefix, number, client_settings()->domain, (unsigned long long)sent_ns);
 }
 

@@ -9,6 +9,7 @@
 
 #include "load-client.h"
 #include "load-crowd.h"
+#include "load-far.h"
 #include "load-report.h"
 
 struct load_options {
@@ -21,6 +22,10 @@ struct load_options {
 	size_t contacts;
 	size_t messages;         /* to each who is away; in all for lockstep */
 	size_t receivers;        /* who are away */
+	struct far_settings far; /* other servers, for link */
+	size_t links;            /* to so many of them */
+	size_t window;           /* messages on their way there */
+	size_t count;            /* in each direction; 0: as many as the time allows */
 	double seconds;          /* of each measurement */
 	size_t server, database; /* processes; 0: not named */
 	bool as_json;
@@ -47,6 +52,13 @@ void load_flood(void);
 void load_deaf(void);
 void load_flap(void);
 void load_hold(void);
+void load_link(void);
+void load_links(void);
+
+/* What is said in a message. */
+#define LOAD_BODY \
+	"Hours of rain on the mudflats, then the sun, and all of them rise at once and turn " \
+	"towards the north."
 
 /* The row of a nuisance that others can be measured beside from now on. */
 void nuisance_begun(struct row *row);

@@ -122,6 +122,24 @@ def _():
           r"^  somebody joins, and leaves .* chat p50 +[\d.]+ ms")
 
 
+@test("bench/link measures links of all servers that are installed, and loses nothing", timeout=TIMEOUT)
+def _():
+    check_help("link")
+    check(run("link", "sleep", expected=2), "no server sleep")
+    output = run("link", "--build", BUILD, "--secs", "0.2", "--rounds", "1", "--links", "3", "--window", "5")
+    number = r"[\d.]+"
+    check(output, r"^\|  \| godwit \|", rf"^\| in: server CPU, us a message \| {number} \|",
+          rf"^\| out: messages/s \| {number} \|", rf"^\| round trip: p99, us \| {number} \|",
+          r"^\| messages lost \| 0 \|")
+
+
+@test("bench/link says when something is wrong", timeout=TIMEOUT)
+def _():
+    built()
+    output = run("load", "--far-certificate", "/nowhere", "--far-key", "/nowhere", "link", expected=1)
+    check(output, "no certificate with its key in /nowhere")
+
+
 @test("bench/workers compares numbers of workers", timeout=TIMEOUT)
 def _():
     check_help("workers")

@@ -52,8 +52,9 @@ def available():
 class Prosody:
     """Use as a context. `names` gets to know where it is."""
 
-    def __init__(self, domain, names, authority, *, secure=True, signed=True, modules=()):
+    def __init__(self, domain, names, authority, *, secure=True, signed=True, modules=(), log="debug"):
         self.domain = domain
+        self.log_level = log
         self.directory = tempfile.mkdtemp(prefix="godwit-prosody-")
         self.certificate, self.key = authority.issue([f"DNS:{domain}", f"DNS:rooms.{domain}"], signed=signed)
         self.ca = authority.certificate
@@ -68,7 +69,7 @@ class Prosody:
         with open(self.path("prosody.cfg.lua"), "w", encoding="utf-8") as file:
             file.write(CONFIG.format(
                 directory=self.directory, domain=self.domain, ca=self.ca, certificate=self.certificate,
-                key=self.key, c2s=self.c2s, s2s=self.s2s, dns=self.names.port,
+                key=self.key, log=self.log_level, c2s=self.c2s, s2s=self.s2s, dns=self.names.port,
                 secure="true" if self.secure else "false",
                 modules=" ".join(f'"{name}";' for name in self.extra)))
         self.names.places[self.domain] = self.names.places["rooms." + self.domain] = self.s2s
