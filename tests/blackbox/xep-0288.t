@@ -134,23 +134,27 @@ def _():
                 raise Failure("something went back")
 
 
-@test("XEP-0288 2.2: several domains of one connection, each proved by the certificate")
+@test("XEP-0288 2.2: several domains of one connection, each once it is proved, and for the domain it has called")
 def _():
-    with Federation(ONE) as federation:
-        federation.route(THREE, keep_port())
+    with Federation(workers=1) as federation:
+        one = federation.start(ONE, "other.example")
+        for domain in (TWO, THREE):
+            federation.route(domain, keep_port())
         federation.reload()
-        r = caller(federation)
-        one = federation.servers[ONE]
+        r, other = caller(federation), one.account("benvolio", domain="other.example").login(presence=True)
         connection = peer(one, sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}", f"DNS:{THREE}"]))
         connection.send(ASKS)
         connection.auth("EXTERNAL", b"")
         connection.outcome()
         server_open(connection, TWO)
+        for client, to in ((r, THREE), (other, TWO)):
+            write(client, "m", f"x@{to}")
+            expect_error(client.expect("<message type='error' id='m'/>"), "remote-server-timeout")
         connection.send(f"<db:result from='{THREE}' to='{ONE}'>00</db:result>")
         connection.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{THREE}' type='valid'/>")
         for number in range(20):
-            write(r, number)
-            gets(connection, number)
+            write(r, number, f"x@{(TWO, THREE)[number % 2]}")
+            connection.expect_next(f"<message xmlns='{SERVER}' id='{number}'/>")
 
 
 @test("a link that gets no answer from whom it calls goes by the connection of its domain, in order")
