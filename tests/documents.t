@@ -201,7 +201,7 @@ def wrong_copying():
     for name in sorted(os.listdir(os.path.join(TOP, "schema"))):
         if name.endswith(".sqlite.sql"):
             made |= set(re.findall(r"(?m)^CREATE TABLE (\w+)", text_of("schema/" + name)))
-    own = {"schema_version", "server_transaction", "changes", "change_readers", "sessions",
+    own = {"schema_version", "server_transaction", "changes", "change_readers", "sessions", "links",
            "outbox", "outbox_receivers", "settings", "settings_history",
            "domains"}
     found = re.search(r"for table in ([\w\s\\]+); do", text_of("doc/admin.md"))

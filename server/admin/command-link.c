@@ -1,20 +1,52 @@
-/* command-link.c - links to other servers and connections from them: what there is, and ending it.
+/* command-link.c - links to other servers and connections from them: what there is, ending it.
  */
 #include "admin/command-private.h"
 
 #include "base/arena.h"
 #include "base/text.h"
 #include "core/home.h"
+#include "core/links.h"
 #include "xmpp/jid.h"
 
 /* ---- list ---- */
+
+static json_t *time_json(int64_t time_us)
+{
+	char text[TIME_TEXT_BYTES];
+
+	if (time_us == 0)
+		return json_null();
+	time_to_text(text, time_us);
+	return json_string(text);
+}
+
+static json_t *link_json(const struct link_fact *fact)
+{
+	json_t *link = json_pack("{s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?}", "direction",
+	    fact->is_inbound ? "in" : "out", "from", fact->from, "to", fact->to, "state",
+	    fact->state, "by", fact->by, "address", fact->address, "tls", fact->tls);
+	json_t *more = json_pack("{s:o,s:I,s:s?,s:o,s:s?,s:I,s:I,s:I,s:I}", "expires",
+	    time_json(fact->expires_us), "waiting", (json_int_t)fact->waiting, "error", fact->error,
+	    "since", time_json(fact->since_us), "stream", fact->stream, "stanzas_in",
+	    (json_int_t)fact->stanzas_in, "stanzas_out", (json_int_t)fact->stanzas_out, "bytes_in",
+	    (json_int_t)fact->bytes_in, "bytes_out", (json_int_t)fact->bytes_out);
+
+	json_object_update(link, more);
+	json_decref(more);
+	return link;
+}
+
+static void link_told(void *state, const struct link_fact *fact)
+{
+	json_array_append_new(state, link_json(fact));
+}
 
 static void links_collect(const struct command *command, json_t *part)
 {
 	json_t *links = json_array();
 
 	(void)command;
-	command_host()->links(links);
+	links_source()->describe(link_told, links);
 	json_object_set_new(part, "links", links);
 }
 
@@ -65,7 +97,7 @@ void command_link_list(struct command *command)
 
 static void close_collect(const struct command *command, json_t *part)
 {
-	size_t count = command_host()->links_end(command_text(command, "domain"));
+	size_t count = links_source()->end(command_text(command, "domain"));
 
 	json_object_set_new(part, "closed", json_integer((json_int_t)count));
 }

@@ -23,10 +23,6 @@ struct command_host {
 	void (*describe)(json_t *status);
 	/* Connections on the current worker. */
 	size_t (*connections)(void);
-	/* Adds what there is to and from other servers on the current worker to an array; ends it
-	 * for one domain, and returns how much there was. */
-	void (*links)(json_t *array);
-	size_t (*links_end)(const char *domain);
 };
 
 /* Gets the answer, and owns it. */

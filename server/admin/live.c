@@ -8,6 +8,7 @@
 
 #include "admin/ban-rows.h"
 #include "admin/config-rows.h"
+#include "admin/link-rows.h"
 #include "admin/live-groups.h"
 #include "admin/outbox.h"
 #include "admin/sweep.h"
@@ -171,6 +172,13 @@ static void session_removed(struct concern *concern, const json_t *before)
 	STAILQ_INSERT_TAIL(&concern->thrown_out, thrown_out, next);
 }
 
+/* No account has to do with it. */
+static void link_removed(const json_t *before)
+{
+	link_rows_deleted(json_integer_value(json_object_get(before, "id")),
+	    json_integer_value(json_object_get(before, "worker")));
+}
+
 /* What a table needs beyond having the account loaded again. */
 static const struct {
 	const char *subject;
@@ -188,6 +196,11 @@ static void change_gather(const struct change *change)
 
 	has_outgoing |= text_equal(change->subject, "outbox");
 	has_bans |= text_equal(change->subject, "bans");
+	if (text_equal(change->subject, "links")) {
+		link_removed(before);
+		json_decref(before);
+		return;
+	}
 	has_settings |= text_equal(change->subject, "settings");
 	has_settings |= text_equal(change->subject, "domains");
 	if (text_equal(change->subject, "settings") && text_equal(change->operation, "delete"))

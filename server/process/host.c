@@ -3,12 +3,10 @@
 #include <unistd.h>
 
 #include "admin/command.h"
-#include "base/text.h"
 #include "c2s/c2s.h"
 #include "core/config.h"
 #include "net/listener.h"
 #include "process/process-private.h"
-#include "s2s/s2s.h"
 #include "store/database.h"
 
 static void host_reload(void)
@@ -52,31 +50,10 @@ static void host_describe(json_t *status)
 	json_object_set_new(status, "listeners", listeners_describe());
 }
 
-static void link_describe(void *state, const struct s2s_fact *fact)
-{
-	char expires[TIME_TEXT_BYTES] = "";
-
-	if (fact->expires_us != 0)
-		time_to_text(expires, fact->expires_us);
-	json_array_append_new(
-	    state, json_pack("{s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?,s:I,s:s?}", "direction",
-		       fact->is_inbound ? "in" : "out", "from", fact->from, "to", fact->to, "state",
-		       fact->state, "by", fact->by, "address", fact->address, "tls", fact->tls,
-		       "expires", fact->expires_us == 0 ? NULL : expires, "waiting",
-		       (json_int_t)fact->waiting, "error", fact->error));
-}
-
-static void host_links(json_t *array)
-{
-	s2s_describe(link_describe, array);
-}
-
 const struct command_host command_host_of_server = {
 	.reload = host_reload,
 	.amend = host_amend,
 	.stop = host_stop,
 	.describe = host_describe,
 	.connections = c2s_count,
-	.links = host_links,
-	.links_end = s2s_end,
 };

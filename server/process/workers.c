@@ -9,6 +9,7 @@
 #include "admin/ban-rows.h"
 #include "admin/config-rows.h"
 #include "admin/control.h"
+#include "admin/link-rows.h"
 #include "admin/live.h"
 #include "admin/outbox.h"
 #include "admin/session-rows.h"
@@ -43,6 +44,7 @@ static void order_start(struct order *order)
 	store_attach(server.store);
 	home_start(order->config);
 	session_rows_start();
+	link_rows_start();
 	c2s_start();
 	c2s_configure();
 	s2s_configure();
@@ -114,6 +116,7 @@ static void worker_ended(struct worker *worker, void *state)
 		resolver_stop();
 	}
 	session_rows_stop();
+	link_rows_stop();
 	store_detach(server.store);
 	component_stop();
 	s2s_stop();

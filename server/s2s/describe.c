@@ -2,8 +2,9 @@
  * end them. */
 #include "base/hash.h"
 #include "base/text.h"
+#include "core/links.h"
+#include "loop/timer.h"
 #include "s2s/s2s-private.h"
-#include "s2s/s2s.h"
 
 static const char *const state_names[] = {
 	[LINK_IDLE] = "idle",
@@ -16,18 +17,39 @@ static const char *const state_names[] = {
 	[LINK_RESTING] = "resting",
 };
 
-static void stream_describe(const struct stream *stream, struct s2s_fact *fact)
+void s2s_changed(void)
+{
+	if (s2s.changed != NULL)
+		s2s.changed();
+}
+
+static void s2s_watch(void (*changed)(void))
+{
+	s2s.changed = changed;
+}
+
+/* ---- looking ---- */
+
+static void stream_describe(const struct stream *stream, struct link_fact *fact)
 {
 	const struct transport *transport = stream_transport(stream);
+	struct stream_traffic traffic = stream_traffic(stream);
 
+	fact->stream = stream_id(stream);
+	fact->stanzas_in = traffic.stanzas_in;
+	fact->stanzas_out = traffic.stanzas_out;
+	fact->bytes_in = traffic.bytes_in;
+	fact->bytes_out = traffic.bytes_out;
 	fact->address = transport_peer(transport);
 	fact->tls = transport_tls_version(transport);
 	fact->expires_us = transport_peer_expires(transport);
 }
 
-static struct s2s_fact link_describe(const struct link *link)
+static struct link_fact link_describe(const struct link *link)
 {
-	struct s2s_fact fact = { .from = link->local,
+	struct link_fact fact = { .id = link->id,
+		.since_us = link->since_us,
+		.from = link->local,
 		.to = link->remote,
 		.state = state_names[link->state],
 		.waiting = link->waiting_count,
@@ -43,9 +65,11 @@ static struct s2s_fact link_describe(const struct link *link)
 }
 
 /* What comes on the stream of a link (XEP-0288). */
-static struct s2s_fact return_describe(const struct link *link)
+static struct link_fact return_describe(const struct link *link)
 {
-	struct s2s_fact fact = { .is_inbound = true,
+	struct link_fact fact = { .id = link->return_id,
+		.since_us = link->since_us,
+		.is_inbound = true,
 		.from = link->remote,
 		.to = link->local,
 		.state = "up",
@@ -56,9 +80,11 @@ static struct s2s_fact return_describe(const struct link *link)
 	return fact;
 }
 
-static struct s2s_fact pair_describe(const struct inbound *inbound, const struct pair *pair)
+static struct link_fact pair_describe(const struct inbound *inbound, const struct pair *pair)
 {
-	struct s2s_fact fact = { .is_inbound = true,
+	struct link_fact fact = { .id = pair->id,
+		.since_us = pair->since_us,
+		.is_inbound = true,
 		.from = pair->from,
 		.to = pair->to,
 		.state = pair->state == PAIR_PROVED ? "up" : "proving",
@@ -69,12 +95,12 @@ static struct s2s_fact pair_describe(const struct inbound *inbound, const struct
 	return fact;
 }
 
-void s2s_describe(void (*tell)(void *state, const struct s2s_fact *fact), void *state)
+static void s2s_describe(void (*tell)(void *state, const struct link_fact *fact), void *state)
 {
 	const struct inbound *inbound;
 	const struct pair *pair;
 	const struct link *link;
-	struct s2s_fact fact;
+	struct link_fact fact;
 	size_t cursor = 0;
 
 	while ((link = hash_next(s2s.links, &cursor)) != NULL) {
@@ -92,8 +118,16 @@ void s2s_describe(void (*tell)(void *state, const struct s2s_fact *fact), void *
 		}
 }
 
+/* ---- ending ---- */
+
+/* One that is only remembered is forgotten. */
 static size_t link_end(struct link *link)
 {
+	if (link->state == LINK_IDLE && link->stream == NULL) {
+		link->failures = 0;
+		timer_set(link->timer, 0);
+		return 0;
+	}
 	if (link->state == LINK_RESTING) {
 		link_alive(link);
 		return 1;
@@ -116,7 +150,7 @@ static size_t inbound_end_for(struct inbound *inbound, const char *remote)
 	return 0;
 }
 
-size_t s2s_end(const char *remote)
+static size_t s2s_end(const char *remote)
 {
 	struct inbound *inbound;
 	struct link *link;
@@ -129,3 +163,32 @@ size_t s2s_end(const char *remote)
 		count += inbound_end_for(inbound, remote);
 	return count;
 }
+
+static bool has_pair(const struct inbound *inbound, int64_t id)
+{
+	const struct pair *pair;
+
+	LIST_FOREACH (pair, &inbound->pairs, next)
+		if (pair->id == id)
+			return true;
+	return false;
+}
+
+static bool s2s_end_one(int64_t id)
+{
+	struct inbound *inbound;
+	struct link *link;
+	size_t cursor = 0;
+
+	while ((link = hash_next(s2s.links, &cursor)) != NULL)
+		if (link->id == id || link->return_id == id)
+			return link_end(link) > 0;
+	LIST_FOREACH (inbound, &s2s.inbound, sibling)
+		if (has_pair(inbound, id)) {
+			stream_end(inbound->stream);
+			return true;
+		}
+	return false;
+}
+
+const struct link_source s2s_links = { s2s_describe, s2s_watch, s2s_end, s2s_end_one };

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/bans.h"
+#include "core/home.h"
 #include "core/remote.h"
 #include "s2s/dialback-key.h"
 #include "s2s/s2s-private.h"
@@ -36,8 +37,11 @@ struct pair *pair_add(struct inbound *inbound, const char *from, const char *to)
 	pair = mem_alloc_zero(sizeof *pair);
 	pair->from = mem_strdup(from);
 	pair->to = mem_strdup(to);
+	pair->id = home_next_id();
+	pair->since_us = time_now_us();
 	LIST_INSERT_HEAD(&inbound->pairs, pair, next);
 	inbound->pair_count++;
+	s2s_changed();
 	return pair;
 }
 
@@ -46,6 +50,8 @@ static void pair_set_state(struct inbound *inbound, struct pair *pair, int state
 	inbound->asked_count -= pair->state == PAIR_ASKED;
 	inbound->asked_count += state == PAIR_ASKED;
 	pair->state = state;
+	pair->since_us = time_now_us();
+	s2s_changed();
 }
 
 void pair_remove(struct inbound *inbound, struct pair *pair)

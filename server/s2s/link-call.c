@@ -86,7 +86,7 @@ static void link_run(struct link *link, const struct resolver_answer *answer)
 {
 	link->race =
 	    race_new(answer, s2s_config()->connect_timeout * 1000, link->log, link_connected, link);
-	link->state = LINK_CALLING;
+	link_set_state(link, LINK_CALLING);
 	race_run(link->race);
 }
 
@@ -113,7 +113,7 @@ void link_call_next(struct link *link, const char *why)
 		return;
 	}
 	log_info(link->log, "is of no use there", KV("why", why));
-	link->state = LINK_CALLING;
+	link_set_state(link, LINK_CALLING);
 	timer_set(link->timer, link_left_ms(link));
 	race_run(link->race);
 }
@@ -132,7 +132,7 @@ void link_call(struct link *link)
 
 	link_hang_up(link);
 	if (route == NULL) {
-		link->state = LINK_FINDING;
+		link_set_state(link, LINK_FINDING);
 		link->query = resolver_find(link->remote, link_found, link);
 		return;
 	}

@@ -48,7 +48,7 @@ void link_fail(struct link *link, enum rc rc, const char *why)
 {
 	log_info(link->log, "link failed", KV("why", why), KV("error", rc_name(rc)),
 	    KV("waiting", link->waiting_count));
-	link->state = LINK_RESTING;
+	link_set_state(link, LINK_RESTING);
 	link->failures++;
 	link->rc = rc;
 	link->why = why;
@@ -100,17 +100,19 @@ void link_broken(struct link *link, const char *why)
 		return;
 	}
 	log_info(link->log, "link ended", KV("why", why), KV("waiting", link->waiting_count));
+	if (!is_proper_end(why))
+		link->why = why;
 	verifies_end(link, true, RC_REMOTE_SERVER_TIMEOUT);
 	if ((lasted || missing || link->is_suspect) && news_is_abrupt(why) && !s2s.is_shutting) {
 		link->failures = lasted ? 0 : link->failures + missing;
-		link->state = LINK_IDLE;
+		link_set_state(link, LINK_IDLE);
 		link_suspect(link);
 	} else if (!link_is_needed(link)) {
 		link->failures = lasted ? 0 : link->failures;
 		link_idle(link);
 	} else if (lasted || (link->state == LINK_UP && link->failures == 0)) {
 		link->failures = lasted ? 0 : 1;
-		link->state = LINK_IDLE;
+		link_set_state(link, LINK_IDLE);
 		link_push(link);
 	} else {
 		link_fail(link, rc_of(why), why);

@@ -23,7 +23,7 @@ void link_prove(struct link *link)
 	}
 	arena = arena_new(0);
 	result.key = dialback_key(arena, link->remote, link->local, id);
-	link->state = LINK_PROVING;
+	link_set_state(link, LINK_PROVING);
 	timer_set(link->timer, s2s_config()->link_timeout * 1000);
 	stream_send_dialback(link->stream, &result);
 	arena_free(&arena);
@@ -120,7 +120,7 @@ static void link_opened(void *state, const struct element *features, bool is_aut
 		link_rise(link, "EXTERNAL");
 		return;
 	}
-	link->state = LINK_OPEN;
+	link_set_state(link, LINK_OPEN);
 	link->up_ms = link->used_ms = worker_now_ms();
 	link_push(link);
 }
@@ -225,7 +225,7 @@ void link_greet(struct link *link, int fd)
 	struct transport *transport = transport_new(fd, NULL, &s2s.limits, NULL, NULL);
 
 	log_debug(link->log, "connected", KV("address", transport_peer(transport)));
-	link->state = LINK_GREETING;
+	link_set_state(link, LINK_GREETING);
 	timer_set(link->timer, link_share_ms(link));
 	link->stream = stream_initiate(transport, link->host->is_direct_tls, &s2s.settings_out,
 	    &link_events, link, link->local, link->remote);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/home.h"
 #include "loop/timer.h"
 #include "s2s/s2s-private.h"
 #include "xmpp/stanza.h"
@@ -32,6 +33,9 @@ static struct link *link_new(const char *local, const char *remote)
 
 	link->name = mem_strdup(arena_printf(arena, "%s %s", local, remote));
 	arena_free(&arena);
+	link->id = home_next_id();
+	link->return_id = home_next_id();
+	link->since_us = time_now_us();
 	link->local = mem_strdup(local);
 	link->remote = mem_strdup(remote);
 	link->log = log_new(NULL, "s2s", LOG_FIELDS(KV("from", local), KV("to", remote)));
@@ -41,6 +45,7 @@ static struct link *link_new(const char *local, const char *remote)
 	TAILQ_INIT(&link->verifies);
 	TAILQ_INIT(&link->notices);
 	hash_put(s2s.links, link->name, strlen(link->name), link);
+	s2s_changed();
 	return link;
 }
 
@@ -56,6 +61,7 @@ static void link_free(struct link *link)
 	mem_free(link->local);
 	mem_free(link->remote);
 	mem_free(link);
+	s2s_changed();
 }
 
 struct link *link_find(const char *local, const char *remote)
@@ -115,11 +121,19 @@ bool link_is_needed(const struct link *link)
 
 void link_idle(struct link *link)
 {
-	link->state = LINK_IDLE;
+	link_set_state(link, LINK_IDLE);
 	timer_set(link->timer, link->failures > 0 ? REMEMBERED_MS : 0);
 }
 
 /* ---- work ---- */
+
+void link_set_state(struct link *link, enum link_state state)
+{
+	if (link->state != state)
+		link->since_us = time_now_us();
+	link->state = state;
+	s2s_changed();
+}
 
 void link_take(struct link *link, struct cargo *cargo)
 {
@@ -179,7 +193,7 @@ void link_rise(struct link *link, const char *how)
 	log_info(link->log, "link up", KV("stream", stream_id(link->stream)), KV("by", how),
 	    KV("tls", transport_tls_version(stream_transport(link->stream))),
 	    KV("ms", worker_now_ms() - link->begun_ms));
-	link->state = LINK_UP;
+	link_set_state(link, LINK_UP);
 	link->up_ms = link->used_ms = worker_now_ms();
 	link_watch_later(link);
 	notices_send(link);

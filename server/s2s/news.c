@@ -51,9 +51,14 @@ void news_tell(const char *remote, bool is_lost)
 
 /* ---- suspicion ---- */
 
+bool is_proper_end(const char *why)
+{
+	return text_equal(why, "ended by the peer") || text_equal(why, "ended by the server");
+}
+
 bool news_is_abrupt(const char *why)
 {
-	if (text_equal(why, "ended by the peer") || text_equal(why, "ended by the server"))
+	if (is_proper_end(why))
 		return false;
 	for (int error = 0; error <= STREAM_UNSUPPORTED_VERSION; error++)
 		if (text_equal(why, stream_error_name((enum stream_error)error)))

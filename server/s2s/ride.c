@@ -62,7 +62,7 @@ bool ride_yields(struct link *link)
 		return false;
 	if (TAILQ_EMPTY(&link->sent)) {
 		ride_end(link);
-		link->state = LINK_IDLE;
+		link_set_state(link, LINK_IDLE);
 		link_push(link);
 	}
 	return true;

@@ -22,6 +22,7 @@
 struct hash;
 struct inbound;
 struct intake;
+struct link_source;
 struct log;
 struct notice;
 struct race;
@@ -72,7 +73,9 @@ enum link_state {
 struct link {
 	char *name; /* "LOCAL REMOTE", the key of the table */
 	char *local, *remote;
+	int64_t id, return_id; /* for administrators, of either direction */
 	enum link_state state;
+	int64_t since_us; /* it is in that state */
 	struct log *log;
 	struct timer *timer;
 	struct cargo_list waiting, sent; /* `sent`: the stream has it, and has not written it */
@@ -99,16 +102,18 @@ struct link {
 	int64_t up_ms, used_ms;
 	unsigned failures; /* in a row */
 	enum rc rc;        /* of the last failure, */
-	const char *why;   /* constant text */
+	const char *why;   /* constant text; also of a stream that has broken since */
 };
 
 /* What stanzas a connection may carry. */
 struct pair {
 	LIST_ENTRY(pair) next;
-	char *from;      /* theirs */
-	char *to;        /* ours */
-	char *key;       /* while it waits to be asked about; else NULL */
-	const char *how; /* it was proved; constant */
+	int64_t id;       /* for administrators */
+	int64_t since_us; /* it is in its state */
+	char *from;       /* theirs */
+	char *to;         /* ours */
+	char *key;        /* while it waits to be asked about; else NULL */
+	const char *how;  /* it was proved; constant */
 	enum { PAIR_WAITING, PAIR_ASKED, PAIR_PROVED } state;
 };
 
@@ -136,9 +141,10 @@ struct s2s {
 	struct hash *peers; /* domains that were proved to us, with their connections */
 	size_t cursor;      /* through them, for room */
 	LIST_HEAD(, inbound) inbound;
-	size_t notice_count; /* of all links */
-	bool is_closed;      /* nobody may call */
-	bool is_shutting;    /* nothing leaves */
+	size_t notice_count;   /* of all links */
+	bool is_closed;        /* nobody may call */
+	bool is_shutting;      /* nothing leaves */
+	void (*changed)(void); /* called when s2s_links has other things to tell; or NULL */
 };
 extern _Thread_local struct s2s s2s;
 
@@ -152,6 +158,12 @@ enum config_s2s_policy s2s_policy(const char *domain);
 /* Whether the other end's certificate proves it; else why not. */
 bool s2s_is_certified(const struct stream *stream, const char *domain, const char **why_out);
 
+/* ---- describe.c */
+
+extern const struct link_source s2s_links;
+/* What it tells on this worker is not as it was. */
+void s2s_changed(void);
+
 /* ---- link.c */
 
 /* On its home: the link between these domains, made if need be; NULL if there are too many. */
@@ -163,6 +175,7 @@ struct link *link_get_for_others(const char *local, const char *remote);
 struct link *link_find(const char *local, const char *remote);
 /* Has it delivered, or sent back. Takes it. */
 void link_take(struct link *link, struct cargo *cargo);
+void link_set_state(struct link *link, enum link_state state);
 /* Does what the state allows for all that waits. */
 void link_push(struct link *link);
 /* Stanzas can be sent. */
@@ -288,6 +301,8 @@ void notices_free(struct link *link);
 
 /* All workers: the domain was lost, or is there again. */
 void news_tell(const char *remote, bool is_lost);
+/* Whether somebody has ended the stream, and nothing was wrong. */
+bool is_proper_end(const char *why);
 /* Whether a stream that ended so has not been ended by anybody. */
 bool news_is_abrupt(const char *why);
 /* Its home gets to know that the domain has called us. */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "core/bans.h"
 #include "core/home.h"
+#include "core/links.h"
 #include "core/receipt.h"
 #include "core/remote.h"
 #include "core/router.h"
@@ -124,6 +125,7 @@ void s2s_init(void)
 {
 	dialback_init(NULL);
 	remote_add(&way);
+	links_set_source(&s2s_links);
 }
 
 /* ---- settings ---- */

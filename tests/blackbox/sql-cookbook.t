@@ -7,6 +7,7 @@ import time
 
 from harness import *
 from lib.database import FLAVOUR
+from lib.ports import keep_port
 from lib.server import SOURCE
 
 
@@ -185,6 +186,34 @@ class Day:
         self.a.sync()
         self.b.sync()
 
+    def links_shown(self):
+        """Nobody listens at that domain."""
+        self.write_there()
+        wait_until(lambda: [row[:3] + row[4:] for row in self.again()] == [
+            ("out", "example.org", "other.example", None, None, None, "0", "0", "0", "Connection refused")],
+                   "the link")
+
+    def rest_shown(self):
+        """The first rest is short, and may be over."""
+        def rests():
+            self.write_there()
+            return [row[:2] for row in self.again()] == [("other.example", "Connection refused")]
+        wait_until(rests, "what rests")
+        self.failed = self.server.log().count("link failed")
+
+    def write_there(self):
+        self.a.send("<message to='x@other.example'><body>?</body></message>")
+        self.a.expect("<message type='error' from='x@other.example'/>")
+
+    def certificates_shown(self):
+        if self.rows:
+            raise Failure(f"certificates: {self.rows}")
+
+    def link_ended(self):
+        """Our users would like to know whether it is back; after its rest it is only forgotten."""
+        wait_until(lambda: self.server.log().count("link failed") > self.failed
+                   or not self.server.sql("SELECT 1 FROM links"), "another attempt")
+
     def parcel_told(self):
         self.b.expect("<message from='example.org'><body>Your parcel is here.</body></message>")
 
@@ -353,6 +382,10 @@ class Day:
         "SELECT client": clients_shown,
         "DELETE FROM sessions WHERE domain": session_ended,
         "DELETE FROM sessions WHERE address": nobody_ended,
+        "SELECT direction, domain": links_shown,
+        "SELECT peer, error": rest_shown,
+        "SELECT peer, moment": certificates_shown,
+        "DELETE FROM links": link_ended,
         "INSERT INTO domains": domain_failed,
         "SELECT domain, origin": domains_shown,
         "UPDATE domains SET state": domain_stays,
@@ -408,4 +441,5 @@ def _(server):
             raise Failure(f"{heading}: {statement}\n{error}") from error
 
 
-main()
+main(settings=f's2s {{ enabled = true retry_max = 86400 }}'
+              f' route "other.example" {{ address = "127.0.0.1" port = {keep_port()} }}')
