@@ -24,6 +24,7 @@ struct ctl {
 	bool applies, replaces;   /* of an import */
 	size_t max_account_bytes; /* 0: the default */
 	const char *domain;       /* of an Openfire; NULL: as its database says */
+	const char *from;         /* of a test of a link; NULL: the first one */
 	char special[8];          /* the letters of options that only some commands take */
 };
 
@@ -72,6 +73,7 @@ int ctl_session_list(struct ctl *ctl, char **arguments);
 int ctl_session_kick(struct ctl *ctl, char **arguments);
 int ctl_link_list(struct ctl *ctl, char **arguments);
 int ctl_link_close(struct ctl *ctl, char **arguments);
+int ctl_link_test(struct ctl *ctl, char **arguments);
 int ctl_status(struct ctl *ctl, char **arguments);
 int ctl_reload(struct ctl *ctl, char **arguments);
 int ctl_stop(struct ctl *ctl, char **arguments);

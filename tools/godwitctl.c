@@ -40,6 +40,7 @@ static const struct command_row {
 	{ "session", "kick", "JID", 1, 1, ctl_session_kick, "end its sessions, or one of them" },
 	{ "link", "list", "[DOMAIN]", 0, 1, ctl_link_list, "list links to and from other servers" },
 	{ "link", "close", "DOMAIN", 1, 1, ctl_link_close, "end those of one domain" },
+	{ "link", "test", "DOMAIN", 1, 1, ctl_link_test, "try the way to one, step by step", "f" },
 	{ "status", NULL, "", 0, 0, ctl_status, "tell how the server is" },
 	{ "reload", NULL, "", 0, 0, ctl_reload, "read configuration and certificates again" },
 	{ "stop", NULL, "", 0, 0, ctl_stop, "end the server in good order" },
@@ -58,7 +59,8 @@ static const struct option options[] = { { "config", required_argument, NULL, 'c
 	{ "help", no_argument, NULL, 'h' }, { "apply", no_argument, NULL, 'a' },
 	{ "replace", no_argument, NULL, 'r' },
 	{ "max-account-bytes", required_argument, NULL, 'm' },
-	{ "domain", required_argument, NULL, 'd' }, { 0 } };
+	{ "domain", required_argument, NULL, 'd' }, { "from", required_argument, NULL, 'f' },
+	{ 0 } };
 
 static void usage_commands(FILE *out)
 {
@@ -89,6 +91,9 @@ static int usage(FILE *out, int status)
 	    "                 leave out accounts that need more memory (67108864)\n"
 	    "  --domain DOMAIN\n"
 	    "                 that of an Openfire whose database does not say\n"
+	    "\n"
+	    "A test of the way to another server begins at the first domain, or with this:\n"
+	    "  --from DOMAIN  at another one\n"
 	    "\n"
 	    "Passwords are read from standard input, one line, or asked for. Commands of \"user\"\n"
 	    "work without a running server, too.\n",
@@ -213,6 +218,8 @@ static bool special_take(struct ctl *ctl, char letter, const char *value)
 	ctl->replaces |= letter == 'r';
 	if (letter == 'd')
 		ctl->domain = value;
+	if (letter == 'f')
+		ctl->from = value;
 	if (letter != 'm')
 		return true;
 	if (number_parse(value, 1 << 16, INT64_C(1) << 31, &number)) {
@@ -245,6 +252,7 @@ int main(int argc, char **argv)
 		case 'r':
 		case 'm':
 		case 'd':
+		case 'f':
 			if (!special_take(&ctl, (char)option, optarg))
 				return CTL_USAGE;
 			break;

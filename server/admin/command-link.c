@@ -1,11 +1,14 @@
-/* command-link.c - links to other servers and connections from them: what there is, ending it.
- */
+/* command-link.c - links to other servers and connections from them: what there is, ending it, and
+ * trying the way. */
 #include "admin/command-private.h"
 
 #include "base/arena.h"
+#include "base/mem.h"
 #include "base/text.h"
+#include "core/config.h"
 #include "core/home.h"
 #include "core/links.h"
+#include "core/remote.h"
 #include "xmpp/jid.h"
 
 /* ---- list ---- */
@@ -72,9 +75,9 @@ static void links_gathered(struct command *command)
 }
 
 /* Prepares the argument; false, and the command has failed, if it is no domain. */
-static bool domain_prepare(struct command *command)
+static bool domain_prepare(struct command *command, const char *name)
 {
-	const char *domain = command_text(command, "domain");
+	const char *domain = command_text(command, name);
 	const char *prepared = domain == NULL ? NULL : jid_prepare_domain(command->arena, domain);
 
 	if (domain == NULL)
@@ -83,13 +86,13 @@ static bool domain_prepare(struct command *command)
 		command_fail(command, RC_BAD_REQUEST, "\"%s\" is no domain", domain);
 		return false;
 	}
-	json_object_set_new(command->request, "domain", json_string(prepared));
+	json_object_set_new(command->request, name, json_string(prepared));
 	return true;
 }
 
 void command_link_list(struct command *command)
 {
-	if (domain_prepare(command))
+	if (domain_prepare(command, "domain"))
 		command_gather(command, links_collect, links_gathered);
 }
 
@@ -121,6 +124,82 @@ void command_link_close(struct command *command)
 {
 	if (command_text(command, "domain") == NULL)
 		command_fail(command, RC_BAD_REQUEST, "name a domain");
-	else if (domain_prepare(command))
+	else if (domain_prepare(command, "domain"))
 		command_gather(command, close_collect, close_gathered);
+}
+
+/* ---- test ---- */
+
+struct trial {
+	struct command *command;
+	json_t *steps;
+	const char *from, *domain;
+};
+
+static void trial_step(void *state, const struct link_step *step)
+{
+	struct trial *trial = state;
+
+	json_array_append_new(trial->steps,
+	    json_pack("{s:s,s:s?,s:b,s:i,s:s,s:s?}", "step", step->name, "address", step->address,
+		"ok", step->is_good, "ms", (int)step->ms, "text", step->text, "cure", step->cure));
+}
+
+static void trial_done(void *state, bool has_passed)
+{
+	struct trial *trial = state;
+
+	command_succeed(
+	    trial->command, json_pack("{s:s,s:s,s:b,s:o}", "from", trial->from, "to", trial->domain,
+				"passed", has_passed, "steps", trial->steps));
+}
+
+static const struct link_test_events trial_events = { trial_step, trial_done };
+
+/* On the worker where links to the domain live. */
+static void trial_begin(struct mail *mail)
+{
+	struct command *command = CONTAINER_OF(mail, struct command, mail);
+	struct trial *trial = arena_alloc_zero(command->arena, sizeof *trial);
+
+	trial->command = command;
+	trial->domain = command_text(command, "domain");
+	trial->from = command_text(command, "from");
+	trial->steps = json_array();
+	if (links_source()->test(trial->from, trial->domain, &trial_events, trial))
+		return;
+	json_decref(trial->steps);
+	command_fail(command, RC_RESOURCE_CONSTRAINT,
+	    "another test is under way; it takes 45 seconds at most");
+}
+
+/* The first domain, unless another one was named. */
+static bool from_choose(struct command *command)
+{
+	const char *from = command_text(command, "from");
+
+	if (from == NULL)
+		json_object_set_new(
+		    command->request, "from", json_string(home_config()->domains[0].name));
+	if (!domain_prepare(command, "from"))
+		return false;
+	from = command_text(command, "from");
+	return remote_is_ours(from) || command_check_served(command, from);
+}
+
+void command_link_test(struct command *command)
+{
+	const char *domain = command_text(command, "domain");
+
+	if (domain == NULL) {
+		command_fail(command, RC_BAD_REQUEST, "name a domain");
+		return;
+	}
+	if (!domain_prepare(command, "domain") || !from_choose(command))
+		return;
+	domain = command_text(command, "domain");
+	if (remote_is_ours(domain))
+		command_fail(command, RC_BAD_REQUEST, "%s is served here", domain);
+	else
+		worker_post(home_of_domain(domain), &command->mail, trial_begin);
 }

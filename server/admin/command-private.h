@@ -62,6 +62,7 @@ void command_session_kick(struct command *command); /* at home */
 /* command-link.c */
 void command_link_list(struct command *command);
 void command_link_close(struct command *command);
+void command_link_test(struct command *command);
 /* command-server.c */
 void command_status(struct command *command);
 void command_stop(struct command *command);

@@ -30,6 +30,7 @@ static const struct {
 	{ "session-kick", ABOUT_SESSION, command_session_kick },
 	{ "link-list", ABOUT_SERVER, command_link_list },
 	{ "link-close", ABOUT_SERVER, command_link_close },
+	{ "link-test", ABOUT_SERVER, command_link_test },
 	{ "status", ABOUT_SERVER, command_status },
 	{ "reload", ABOUT_SERVER, command_reload },
 	{ "stop", ABOUT_SERVER, command_stop },

@@ -27,6 +27,22 @@ struct link_fact {
 	int64_t since_us;  /* it is in this state */
 };
 
+/* A step of a test. Texts are lent for the call. */
+struct link_step {
+	const char *name;    /* "DNS", "TCP", ... */
+	const char *address; /* where; NULL: nowhere in particular */
+	bool is_good;
+	unsigned ms;
+	const char *text; /* what was found, or what is wrong */
+	const char *cure; /* NULL: there is nothing to be cured */
+};
+
+struct link_test_events {
+	void (*step)(void *state, const struct link_step *step);
+	/* Once, last; from the loop. Whether a link would come up. */
+	void (*done)(void *state, bool has_passed);
+};
+
 /* All of it on each worker, about what lives there. */
 struct link_source {
 	void (*describe)(void (*tell)(void *state, const struct link_fact *fact), void *state);
@@ -38,6 +54,11 @@ struct link_source {
 	size_t (*end)(const char *remote);
 	/* The same for the one of that number; false: there is none. */
 	bool (*end_one)(int64_t id);
+	/* Tries the way from one of our domains to another (both prepared), beside the links that
+	 * there are. It takes 45 seconds at most. False: another test is under way on this worker.
+	 */
+	bool (*test)(const char *local, const char *remote, const struct link_test_events *events,
+	    void *state);
 };
 
 /* Before the workers run: who knows (lent). */

@@ -22,6 +22,8 @@
 
 /* The authorities of a whole system are some hundred kilobytes. */
 #define MAX_PEM_BYTES (16 << 20)
+/* Names of a certificate that are told. */
+#define NAMES_MAX 10
 
 const char *tls_reason(void)
 {
@@ -190,7 +192,8 @@ void tls_pair_free(struct tls_pair *pair)
 	*pair = (struct tls_pair){ 0 };
 }
 
-static const char *name_text(const X509_NAME *name, struct arena *arena)
+/* Whatever is no plain ASCII is escaped: it may be a stranger's. */
+static const char *name_text(const X509_NAME *name, unsigned long flags, struct arena *arena)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	const char *text = "";
@@ -199,7 +202,7 @@ static const char *name_text(const X509_NAME *name, struct arena *arena)
 
 	if (bio == NULL)
 		return text;
-	X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+	X509_NAME_print_ex(bio, name, 0, flags);
 	length = BIO_get_mem_data(bio, &bytes);
 	if (length > 0)
 		text = arena_strndup(arena, bytes, (size_t)length);
@@ -225,6 +228,50 @@ bool tls_certificate_names(X509 *leaf, const char *domain)
 	return tls_name_ascii(domain, ascii) && X509_check_host(leaf, ascii, 0, flags, NULL) == 1;
 }
 
+/* A name as people can read it, whatever is in it. */
+static const char *dns_name_text(const ASN1_IA5STRING *name, struct arena *arena)
+{
+	int length = ASN1_STRING_length(name);
+	char *text =
+	    arena_strndup(arena, (const char *)ASN1_STRING_get0_data(name), (size_t)length);
+
+	for (int i = 0; i < length; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			text[i] = '?';
+	return text;
+}
+
+static const char *names_text(X509 *leaf, struct arena *arena)
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	const char *text = "";
+
+	for (int i = 0, count = 0; count < NAMES_MAX && i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		if (name->type != GEN_DNS)
+			continue;
+		text = arena_printf(arena, "%s%s%s", text, count == 0 ? "" : ", ",
+		    dns_name_text(name->d.dNSName, arena));
+		count++;
+	}
+	GENERAL_NAMES_free(names);
+	return text;
+}
+
+void tls_facts_read(X509 *leaf, const char *domain, unsigned long flags, struct arena *arena,
+    struct tls_facts *facts_out)
+{
+	*facts_out = (struct tls_facts){
+		.not_after_us = tls_time_us(X509_get0_notAfter(leaf)),
+		.names_domain = tls_certificate_names(leaf, domain),
+		.subject = name_text(X509_get_subject_name(leaf), flags, arena),
+		.issuer = name_text(X509_get_issuer_name(leaf), flags, arena),
+		.names = names_text(leaf, arena),
+	};
+	ERR_clear_error();
+}
+
 bool tls_certificate_facts(const char *file, const char *domain, struct arena *arena,
     struct tls_facts *facts_out, const char **error_out)
 {
@@ -239,13 +286,7 @@ bool tls_certificate_facts(const char *file, const char *domain, struct arena *a
 	fclose(stream);
 	if (leaf == NULL)
 		return false;
-	*facts_out = (struct tls_facts){
-		.not_after_us = tls_time_us(X509_get0_notAfter(leaf)),
-		.names_domain = tls_certificate_names(leaf, domain),
-		.subject = name_text(X509_get_subject_name(leaf), arena),
-		.issuer = name_text(X509_get_issuer_name(leaf), arena),
-	};
+	tls_facts_read(leaf, domain, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB, arena, facts_out);
 	X509_free(leaf);
-	ERR_clear_error();
 	return true;
 }

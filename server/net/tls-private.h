@@ -12,6 +12,7 @@
 
 struct arena;
 struct tls_certificate;
+struct tls_facts;
 struct tls_set;
 struct tls_trust;
 
@@ -61,6 +62,10 @@ const char *const *tls_peer_addresses(
 
 /* Whether the certificate names the domain by a DNS-ID (RFC 9525 section 6.3). */
 bool tls_certificate_names(X509 *certificate, const char *domain);
+
+/* What there is to tell of a certificate; `flags` as of X509_NAME_print_ex(). */
+void tls_facts_read(X509 *leaf, const char *domain, unsigned long flags, struct arena *arena,
+    struct tls_facts *facts_out);
 
 /* tls-domain.c: a domain with its certificate. */
 struct tls_domain {

@@ -39,9 +39,9 @@ bool tls_set_has(const struct tls_set *set, const char *domain);
 struct tls_set *tls_set_ref(struct tls_set *set);
 void tls_set_unref(struct tls_set **set);
 
-/* Whose certificates of other servers are to be trusted: the authorities in the PEM file, with lists
- * of what they have revoked; NULL: those that the system knows. Immutable and reference-counted.
- * NULL and a text with the cure in `error_out`. */
+/* Whose certificates of other servers are to be trusted: the authorities in the PEM file, with
+ * lists of what they have revoked; NULL: those that the system knows. Immutable and
+ * reference-counted. NULL and a text with the cure in `error_out`. */
 struct tls_trust *tls_trust_new(const char *file, struct arena *arena, const char **error_out);
 struct tls_trust *tls_trust_ref(struct tls_trust *trust);
 /* Accepts a pointer to NULL, leaves NULL. */
@@ -53,6 +53,7 @@ struct tls_facts {
 	bool names_domain; /* by subjectAltName, RFC 9525 */
 	const char *subject;
 	const char *issuer;
+	const char *names; /* whom it stands for: the first ten, as "a.example, b.example" */
 };
 /* Reads the leaf of a PEM file; false and a text if it cannot. */
 bool tls_certificate_facts(const char *file, const char *domain, struct arena *arena,

@@ -201,6 +201,17 @@ bool transport_peer_is(const struct transport *transport, const struct tls_trust
 	       tls_peer_is(transport->ssl, trust, domain, why_out);
 }
 
+bool transport_peer_facts(const struct transport *transport, const char *domain,
+    struct arena *arena, struct tls_facts *facts_out)
+{
+	X509 *certificate =
+	    transport_is_secure(transport) ? SSL_get0_peer_certificate(transport->ssl) : NULL;
+
+	if (certificate != NULL)
+		tls_facts_read(certificate, domain, XN_FLAG_RFC2253, arena, facts_out);
+	return certificate != NULL;
+}
+
 int64_t transport_peer_expires(const struct transport *transport)
 {
 	const X509 *certificate =

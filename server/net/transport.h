@@ -136,6 +136,10 @@ const char *const *transport_peer_addresses(const struct transport *transport, c
  * why not, constant text. */
 bool transport_peer_is(const struct transport *transport, const struct tls_trust *trust,
     const char *domain, const char **why_out);
+/* What its certificate says, made in the arena; names are ASCII, whatever it has. False: it has
+ * shown none. */
+bool transport_peer_facts(const struct transport *transport, const char *domain,
+    struct arena *arena, struct tls_facts *facts_out);
 /* Until when its certificate is valid, us since 1970; 0: it has shown none. */
 int64_t transport_peer_expires(const struct transport *transport);
 /* The peer's address as text, "192.0.2.1" or "2001:db8::1", and port. Lent. */

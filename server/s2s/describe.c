@@ -191,4 +191,4 @@ static bool s2s_end_one(int64_t id)
 	return false;
 }
 
-const struct link_source s2s_links = { s2s_describe, s2s_watch, s2s_end, s2s_end_one };
+const struct link_source s2s_links = { s2s_describe, s2s_watch, s2s_end, s2s_end_one, link_test };

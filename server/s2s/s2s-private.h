@@ -15,14 +15,17 @@
 #include "base/rc.h"
 #include "core/config.h"
 #include "loop/worker.h"
+#include "net/resolver.h"
 #include "net/transport.h"
 #include "stream/dialback.h"
 #include "stream/stream.h"
 
+struct arena;
 struct hash;
 struct inbound;
 struct intake;
 struct link_source;
+struct link_test_events;
 struct log;
 struct notice;
 struct race;
@@ -136,6 +139,7 @@ struct inbound {
 /* Of this worker. */
 struct s2s {
 	struct stream_settings settings_in, settings_out;
+	struct stream_settings settings_test; /* as the last, but nothing comes back */
 	struct transport_limits limits;
 	struct hash *links;
 	struct hash *peers; /* domains that were proved to us, with their connections */
@@ -271,6 +275,25 @@ void rides_end(struct inbound *inbound);
 void rides_break(struct inbound *inbound, const char *why);
 /* When something was sent last by one of them; 0: never. */
 int64_t rides_used_ms(const struct inbound *inbound);
+/* ---- link-test.c */
+
+/* As link_source has it. */
+bool link_test(
+    const char *local, const char *remote, const struct link_test_events *events, void *state);
+/* Ends the one that is under way, if there is one. */
+void link_test_stop(void);
+
+/* ---- link-test-cure.c: what an administrator can do about a step that has failed; made in the
+ * arena, or constant */
+
+const char *cure_of_policy(struct arena *arena, const char *remote);
+const char *cure_of_dns(struct arena *arena, enum resolver_status status, const char *remote);
+const char *cure_of_tcp(const char *why);
+const char *cure_of_tls(const char *why);
+const char *cure_of_certificate(struct arena *arena, const char *why, const char *remote);
+/* Of the server's having refused us, by EXTERNAL, and by dialback with this outcome, or by ending
+ * the stream (DIALBACK_ASKS). */
+const char *cure_of_refusal(struct arena *arena, const char *local, enum dialback_type outcome);
 
 /* ---- verify.c */
 

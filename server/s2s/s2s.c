@@ -156,6 +156,8 @@ void s2s_configure(void)
 	};
 	s2s.settings_out = s2s.settings_in;
 	s2s.settings_out.role = STREAM_TO_SERVER;
+	s2s.settings_test = s2s.settings_out;
+	s2s.settings_test.both_ways = false;
 	s2s.limits = (struct transport_limits){
 		.output_soft_bytes = limits->output_soft_bytes,
 		.output_hard_bytes = limits->output_hard_bytes,
@@ -177,6 +179,7 @@ void s2s_configure(void)
 void s2s_close(void)
 {
 	s2s.is_closed = true;
+	link_test_stop();
 	inbounds_close();
 }
 
@@ -199,6 +202,7 @@ size_t s2s_busy(void)
 
 void s2s_stop(void)
 {
+	link_test_stop();
 	inbounds_stop();
 	links_stop();
 	hash_free(&s2s.peers);

@@ -101,6 +101,14 @@ void stream_fail(struct stream *stream, enum stream_error error, const char *tex
 	stream_fail_with(stream, error, text, NULL);
 }
 
+void stream_fail_for(struct stream *stream, enum stream_error error, const char *why)
+{
+	if (stream->stage >= STAGE_OVER)
+		return;
+	stream_fail(stream, error, why);
+	stream->why = why;
+}
+
 void stream_end(struct stream *stream)
 {
 	if (can_speak(stream)) {

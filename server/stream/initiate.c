@@ -56,7 +56,7 @@ static void features_receive(struct stream *stream, struct arena *arena, struct 
 
 	if (!transport_is_secure(stream->transport)) {
 		if (element_child(features, NS_TLS, "starttls") == NULL) {
-			stream_fail(stream, STREAM_POLICY_VIOLATION, "TLS is not offered");
+			stream_fail_for(stream, STREAM_POLICY_VIOLATION, "TLS is not offered");
 		} else {
 			stream->login->awaited = AWAITS_PROCEED;
 			text_puts(stream_output(stream), "<starttls xmlns='" NS_TLS "'/>");
@@ -92,6 +92,9 @@ static void failure_receive(struct stream *stream, const struct element *failure
 
 	log_info(stream->log, "EXTERNAL refused",
 	    KV("condition", condition == NULL ? "" : element_name(condition)));
+	if (stream->events->refused != NULL)
+		stream->events->refused(stream->state, stream->domain, "EXTERNAL",
+		    condition == NULL ? "" : element_name(condition));
 	stream->login->offered_arena = NULL;
 	open_up(stream, stream->login->offered);
 	arena_free(&arena);
@@ -112,7 +115,7 @@ void initiate_element(struct stream *stream, struct arena *arena, struct element
 	else if (awaited == AWAITS_SUCCESS && element_is(element, NS_SASL, "failure"))
 		failure_receive(stream, element);
 	else if (element_is(element, NS_TLS, "failure"))
-		stream_fail(stream, STREAM_POLICY_VIOLATION, "TLS is refused");
+		stream_fail_for(stream, STREAM_POLICY_VIOLATION, "TLS is refused");
 	else if (element_is(element, NS_STREAM, "error"))
 		stream_peer_failed(stream, element);
 	else

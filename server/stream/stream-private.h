@@ -147,6 +147,8 @@ void stream_over(struct stream *stream, const char *why);
 /* As stream_fail(), with more elements (constant or escaped XML, or NULL) in the error. */
 void stream_fail_with(
     struct stream *stream, enum stream_error error, const char *text, const char *more);
+/* The same as stream_fail(), and `closed` tells this text (constant) instead of the condition. */
+void stream_fail_for(struct stream *stream, enum stream_error error, const char *why);
 /* The peer has sent its end tag: answers it. */
 void stream_answer_end(struct stream *stream);
 /* A first-level child that is neither a stanza nor known (sections 4.8.3 and 4.8.4). */

@@ -248,7 +248,11 @@ static void transport_secured(void *state)
 	stream->header_sent = false;
 	login_forget(stream);
 	login_resume_deadline(stream);
-	if (role_of(stream) == STREAM_TO_SERVER)
+	if (role_of(stream) != STREAM_TO_SERVER)
+		return;
+	if (stream->events->secured != NULL)
+		stream->events->secured(stream->state);
+	if (stream->stage == STAGE_HEADER)
 		header_initiate(stream);
 }
 

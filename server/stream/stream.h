@@ -101,6 +101,8 @@ struct stream_events {
 	/* Of a server that has called us: does its certificate prove that it is the server of that
 	 * domain, as its header says? Then it is offered EXTERNAL. */
 	bool (*proves)(void *state, const char *peer);
+	/* Of a server that we have called: TLS is made. May be NULL. */
+	void (*secured)(void *state);
 	/* Of a server that we have called: TLS is made, and SASL if it has offered EXTERNAL
 	 * (`is_authenticated`: it was content). These are its features. From now on all can be
 	 * sent, but it must have proved who it is before stanzas are, and take us for whom we are.
@@ -122,7 +124,8 @@ struct stream_events {
 	 * the worker where the stream shall live from now on. Called from the end of the round, so
 	 * that stream_detach() is allowed in it. Of a server `username` is its domain. */
 	void (*authenticated)(void *state, const char *domain, const char *username);
-	/* SASL failed for this name (may be NULL); for the log. */
+	/* SASL failed for this name (may be NULL); for the log. Where we have called, the server
+	 * has refused us (may be NULL then). */
 	void (*refused)(void *state, const char *username, const char *mechanism, const char *why);
 	/* An iq before login (XEP-0077): take it (true), or let the stream refuse it. Owns the
 	 * arena if it takes it. */

@@ -95,12 +95,12 @@ static void test_header(void **state)
 static const struct {
 	const char *says, *why;
 } ends[] = {
-	{ HEADER FEATURES(""), "policy-violation" },
+	{ HEADER FEATURES(""), "TLS is not offered" },
 	{ HEADER FEATURES("<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>"
 			  "<mechanism>EXTERNAL</mechanism></mechanisms>"),
-	    "policy-violation" },
+	    "TLS is not offered" },
 	{ HEADER FEATURES(STARTTLS) "<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
-	    "policy-violation" },
+	    "TLS is refused" },
 	{ HEADER "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "unsupported-stanza-type" },
 	{ HEADER "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>", "unsupported-stanza-type" },
 	{ HEADER "<message/>", "unsupported-stanza-type" },
