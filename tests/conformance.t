@@ -15,8 +15,8 @@ DOCUMENT = "doc/conformance.md"
 REASONS = ("federation", "later", "declined", "superseded", "unused", "operator")
 LEVELS = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "REQUIRED", "SHALL", "SHALL NOT", "RECOMMENDED",
           "NOT RECOMMENDED")
-# Functions that register a test by its title: tests/lib.
-DECORATORS = ("test", "two_users", "hostile")
+# Functions that register a test by its title: tests/lib, blackbox/peer-network.t.
+DECORATORS = ("test", "two_users", "hostile", "each_server")
 
 SECTION = re.compile(r"(App\. )?[0-9A-Z]+(\.\d+)*(, [0-9A-Z]+(\.\d+)*)*$")
 NAMED = re.compile(r"`([^`]+)` `([^`]+)`")
@@ -54,10 +54,20 @@ def title_of(node):
                    for part in node.values)
 
 
-def titles_of_script(text):
-    return {title_of(node.args[0]) for node in ast.walk(ast.parse(text))
+def titles_of_tree(tree):
+    return {title_of(node.args[0]) for node in ast.walk(tree)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
             and node.func.id in DECORATORS and node.args}
+
+
+def titles_of_script(text):
+    """With those of tests that it shares with others, which it has from tests/lib."""
+    tree = ast.parse(text)
+    shared = [name.name for node in ast.walk(tree)
+              if isinstance(node, ast.ImportFrom) and node.module == "lib" for name in node.names
+              if name.name.endswith("_tests")]
+    return titles_of_tree(tree).union(*(titles_of_tree(ast.parse(text_of(f"tests/lib/{name}.py")))
+                                        for name in shared))
 
 
 def titles_of_program(text):

@@ -22,6 +22,7 @@ from .client import PASSWORD, Account
 from .connection import FACTOR, Connection, Failure
 from .database import literal
 from .home import home
+from .network import HERE
 from .ports import keep_port
 from .scram import scram_key
 
@@ -61,13 +62,13 @@ class Server:
 
     `limits` is a dictionary for that section; `settings` are further lines at the top level;
     `domains` are all served, each with a certificate of its own. `under` is a command that runs the
-    server, as valgrind does.
+    server, as valgrind does; `place` is the host that it runs on.
     """
 
     made = []  # for the diagnostics of a failed test
 
     def __init__(self, *, workers=4, domains=("example.org", "example.net"), modules=None, limits=None,
-                 settings="", scram_iterations=4096, log_level=None, under=()):
+                 settings="", scram_iterations=4096, log_level=None, under=(), place=HERE):
         self.workers = workers
         self.domains = list(domains)
         self.modules = modules
@@ -77,6 +78,7 @@ class Server:
         self.guests = []  # domains that are served but not configured
         self.scram_iterations = scram_iterations
         self.under = under
+        self.place = place
         self.log_level = log_level or os.environ.get("GODWIT_TEST_LOG", "info")
         self.directory = tempfile.mkdtemp(prefix="godwit-")
         self.config = os.path.join(self.directory, "godwit.conf")
@@ -150,7 +152,7 @@ class Server:
         ready.bind(notify)
         ready.settimeout(0.2)
         self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
-        with open(self.log_path, "ab") as log:
+        with self.place.inside(), open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([*self.under, binary("godwit"), "--config", self.config,
                                              *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -364,8 +366,9 @@ class Server:
         Each comes from a loopback address of its own unless `source` names one, so that limits by
         address are met only by tests that mean to.
         """
-        connection = kind(self.ports[listener], source=source or loopback(), name=name,
-                          domain=domain or self.domains[0], contexts=self.tls_context)
+        with self.place.inside():
+            connection = kind(self.ports[listener], source=source or loopback(), name=name,
+                              domain=domain or self.domains[0], contexts=self.tls_context)
         self.connections.append(connection)
         return connection
 

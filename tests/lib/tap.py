@@ -171,7 +171,8 @@ class _Runner:
 
 
 def main(server=True, **settings):
-    """Runs the file's tests; `settings` are those of Server, server=False starts none.
+    """Runs the file's tests; `settings` are those of Server, server=False starts none, a function
+    starts one and returns it.
 
     Arguments of the command: words; only tests with all of them in their titles are run.
     """
@@ -185,7 +186,7 @@ def main(server=True, **settings):
     runner = _Runner(None)
     if server:
         try:
-            runner.server = Server(**settings).start()
+            runner.server = server() if callable(server) else Server(**settings).start()
         except Exception as error:
             note(f"{type(error).__name__}: {error}")
             _say("Bail out! the server does not start")

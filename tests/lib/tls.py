@@ -50,13 +50,13 @@ def make_client_certificate(authority, path, jids, more=(), days=30):
 
 def make_server_certificate(authority, path, names, days=30, usage="serverAuth", signed=True):
     """Paths of a certificate for these names and its key; its issuer stands behind it. `days` may be
-    negative: it has expired then."""
+    negative: it has expired then. Each has a subject of its own: OpenSSL finds issuers by it."""
     with open(path + ".ext", "w", encoding="utf-8") as file:
         file.write(f"basicConstraints = critical, CA:FALSE\nextendedKeyUsage = {usage}\n"
                    f"subjectAltName = {','.join(names)}\n")
     subprocess.run(
         ["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-subj", "/CN=A server", "-keyout", path + ".key", "-out", path + ".csr"],
+         "-subj", f"/CN={os.path.basename(path)}", "-keyout", path + ".key", "-out", path + ".csr"],
         check=True, capture_output=True)
     issuer = ["-CA", authority[0], "-CAkey", authority[1]] if signed else ["-signkey", path + ".key"]
     subprocess.run(
