@@ -1,0 +1,432 @@
+/* fuzz_s2s.c - a stream with another server under arbitrary bytes, pieces and answers; TLS is only
+ * pretended.
+ * The first byte chooses who has called, and how far the two have come: nothing said, before TLS,
+ * after it, at the features, one of them proved. A NUL ends a piece; the letter behind it says what
+ * the owner does then. Nothing but TLS comes before TLS, every token comes back once and in order,
+ * `closed` once and last, and what was said is well-formed. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "base/log.h"
+#include "net/transport-private.h"
+#include "stream/dialback.h"
+#include "stream/stream-private.h"
+#include "xml/element.h"
+#include "xml/parser.h"
+#include "xmpp/jid.h"
+#include "xmpp/ns.h"
+#include "xmpp/stanza.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define REQUIRE(condition) ((condition) ? (void)0 : abort())
+#define HEADER(attributes) \
+	"<stream:stream xmlns='" NS_SERVER "' xmlns:stream='" NS_STREAM "' xmlns:db='" NS_DIALBACK \
+	"' " attributes " version='1.0'>"
+#define CALLS HEADER("from='b.example' to='a.example'")
+#define ANSWERS HEADER("from='b.example' to='a.example' id='i'")
+#define OFFERS "<stream:features><starttls xmlns='" NS_TLS "'/></stream:features>"
+
+struct owner {
+	struct stream *stream;
+	int fd; /* the other server's */
+	struct text heard;
+	char tokens[64];
+	unsigned sent, back; /* tokens */
+	bool proves;         /* its certificate does */
+	unsigned opened, closed;
+};
+
+static struct worker *office;
+
+/* ---- TLS that is none, by the linker's --wrap ---- */
+
+static bool is_secure;
+static struct transport *securing;
+
+bool __wrap_transport_is_secure(const struct transport *transport);
+void __wrap_transport_start_tls(
+    struct transport *transport, struct tls_set *set, const char *alpn, const char *domain);
+void __wrap_transport_connect_tls(struct transport *transport, struct tls_set *set,
+    const char *alpn, const char *domain, const char *server_name);
+
+bool __wrap_transport_is_secure(const struct transport *transport)
+{
+	return is_secure;
+}
+
+static void tls_begin(struct transport *transport)
+{
+	REQUIRE(!is_secure && securing == NULL);
+	securing = transport;
+	transport_pause(transport);
+}
+
+void __wrap_transport_start_tls(
+    struct transport *transport, struct tls_set *set, const char *alpn, const char *domain)
+{
+	tls_begin(transport);
+}
+
+void __wrap_transport_connect_tls(struct transport *transport, struct tls_set *set,
+    const char *alpn, const char *domain, const char *server_name)
+{
+	tls_begin(transport);
+}
+
+static void tls_end(struct owner *owner)
+{
+	struct transport *transport = securing;
+
+	securing = NULL;
+	if (transport == NULL || owner->stream == NULL || owner->stream->stage != STAGE_SECURING)
+		return;
+	is_secure = true;
+	transport_resume(transport);
+	transport_tell_begin(transport);
+	transport->events->secured(transport->state);
+	transport_tell_end(transport);
+}
+
+/* ---- the owner */
+
+static bool owner_serves(void *state, const char *domain)
+{
+	return strcmp(domain, "a.example") == 0;
+}
+
+static void owner_features(
+    void *state, struct arena *arena, struct element *features, bool logged_in)
+{
+	REQUIRE(is_secure);
+}
+
+static bool owner_proves(void *state, const char *peer)
+{
+	struct owner *owner = state;
+
+	REQUIRE(is_secure && peer != NULL);
+	return owner->proves;
+}
+
+static void owner_opened(void *state, const struct element *features, bool is_authenticated)
+{
+	struct owner *owner = state;
+
+	REQUIRE(is_secure && features != NULL && owner->opened == 0);
+	owner->opened++;
+}
+
+static void owner_dialback(void *state, const struct dialback *dialback)
+{
+	struct owner *owner = state;
+	struct dialback answer = { .is_verify = dialback->is_verify,
+		.type = DIALBACK_VALID,
+		.from = dialback->to,
+		.to = dialback->from,
+		.id = dialback->id };
+
+	REQUIRE(is_secure && dialback->from != NULL && dialback->to != NULL);
+	if (dialback->type == DIALBACK_ASKS)
+		stream_send_dialback(owner->stream, &answer);
+}
+
+static void owner_authenticated(void *state, const char *domain, const char *username)
+{
+	struct owner *owner = state;
+
+	REQUIRE(owner->proves && strcmp(domain, "a.example") == 0 && username != NULL);
+	stream_restart(owner->stream);
+}
+
+static void owner_refused(void *state, const char *username, const char *mechanism, const char *why)
+{
+	REQUIRE(why != NULL);
+}
+
+static void owner_stanza(
+    void *state, struct arena *arena, struct element *element, uint32_t sequence)
+{
+	REQUIRE(is_secure);
+	arena_free(&arena);
+}
+
+static void owner_token(void *state, void *token)
+{
+	struct owner *owner = state;
+
+	REQUIRE(token == &owner->tokens[owner->back]);
+	owner->back++;
+}
+
+static void owner_closed(void *state, const char *why)
+{
+	struct owner *owner = state;
+
+	REQUIRE(why != NULL && owner->back == owner->sent);
+	owner->closed++;
+	stream_free(&owner->stream);
+}
+
+static const struct stream_events events = {
+	.serves = owner_serves,
+	.features = owner_features,
+	.proves = owner_proves,
+	.opened = owner_opened,
+	.dialback = owner_dialback,
+	.authenticated = owner_authenticated,
+	.refused = owner_refused,
+	.stanza = owner_stanza,
+	.delivered = owner_token,
+	.lost = owner_token,
+	.closed = owner_closed,
+};
+
+static void send_message(struct owner *owner)
+{
+	struct stanza *stanza = stanza_new(MESSAGE_NORMAL, NULL, NULL, "m");
+	void *token = NULL;
+
+	if (owner->sent < sizeof owner->tokens)
+		token = &owner->tokens[owner->sent++];
+	stream_send(owner->stream, stanza, NULL, token);
+	stanza_unref(&stanza);
+}
+
+static void show_key(struct owner *owner)
+{
+	const struct dialback result = { .from = "a.example", .to = "b.example", .key = "k" };
+
+	stream_send_dialback(owner->stream, &result);
+}
+
+/* Once it is known who they are, both ways are the owner's. */
+static void act(struct owner *owner, uint8_t what)
+{
+	if (owner->stream == NULL)
+		return;
+	switch (what) {
+	case 'a':
+		if (is_secure && (owner->opened > 0 || owner->stream->stage == STAGE_LOGIN))
+			stream_admit(owner->stream);
+		return;
+	case 'm':
+		if (owner->stream->stage == STAGE_BOUND && owner->stream->header_sent)
+			send_message(owner);
+		return;
+	case 'k':
+		show_key(owner);
+		return;
+	case 'b':
+		stream_send_blank(owner->stream);
+		return;
+	case 'p':
+		if (owner->stream->stage == STAGE_BOUND)
+			stream_pause(owner->stream);
+		return;
+	case 'r':
+		stream_resume(owner->stream);
+		return;
+	case 'v':
+		owner->proves = true;
+		return;
+	case 'e':
+		stream_end(owner->stream);
+		return;
+	case 'x':
+		stream_fail(owner->stream, STREAM_RESET, "enough");
+		return;
+	default:
+		return;
+	}
+}
+
+/* ---- the other server */
+
+static bool round_over;
+
+static void round_ends(struct mail *mail)
+{
+	round_over = true;
+}
+
+static void rounds(struct owner *owner)
+{
+	char bytes[4096];
+	ssize_t count;
+
+	for (int i = 0; i < 3; i++) {
+		struct mail mail = { 0 };
+
+		round_over = false;
+		worker_post(office, &mail, round_ends);
+		worker_run_until(office, &round_over);
+		tls_end(owner);
+	}
+	while ((count = recv(owner->fd, bytes, sizeof bytes, 0)) > 0)
+		text_append(&owner->heard, bytes, (size_t)count);
+}
+
+static void say(struct owner *owner, const void *bytes, size_t length)
+{
+	if (length > 0)
+		(void)!send(owner->fd, bytes, length, MSG_NOSIGNAL);
+	rounds(owner);
+}
+
+static void says(struct owner *owner, const char *text)
+{
+	say(owner, text, strlen(text));
+}
+
+static void begin_called(struct owner *owner, unsigned stages)
+{
+	if (stages > 0)
+		says(owner, CALLS);
+	if (stages > 1)
+		says(owner, "<starttls xmlns='" NS_TLS "'/>");
+	if (stages > 2)
+		says(owner, CALLS);
+}
+
+static void begin_calling(struct owner *owner, unsigned stages)
+{
+	if (stages > 0)
+		says(owner, ANSWERS OFFERS);
+	if (stages > 1)
+		says(owner, "<proceed xmlns='" NS_TLS "'/>");
+	if (stages > 2)
+		says(owner, ANSWERS);
+	if (stages > 3)
+		says(owner, "<stream:features/>");
+}
+
+/* ---- what was heard */
+
+static void heard_opened(void *state, const struct element *header)
+{
+}
+
+static void heard_element(void *state, struct arena *arena, struct element *element)
+{
+	arena_free(&arena);
+}
+
+static void heard_closed(void *state)
+{
+}
+
+/* Each header begins a document of its own. */
+static void check_heard(const struct text *heard)
+{
+	static const struct xml_events nothing = { heard_opened, heard_element, heard_closed };
+	static const char start[] = "<?xml ";
+	const char *at = heard->at, *end = heard->length == 0 ? at : at + heard->length;
+
+	while (at < end) {
+		const char *next = memmem(at + 1, (size_t)(end - at) - 1, start, 6);
+		size_t length = (size_t)((next == NULL ? end : next) - at);
+		struct xml_parser *parser = xml_parser_new(&XML_LIMITS_DEFAULT, &nothing, NULL);
+
+		REQUIRE(xml_parser_feed(parser, at, length) == XML_OK);
+		REQUIRE(xml_parser_pending(parser) == 0);
+		xml_parser_free(&parser);
+		at += length;
+	}
+}
+
+static void prepare(void)
+{
+	if (office != NULL)
+		return;
+	log_set_level(LOG_ERROR);
+	crypto_init();
+	jid_init();
+	office = worker_new(0);
+	worker_enter(office);
+}
+
+static void open_stream(struct owner *owner, enum stream_role role)
+{
+	static struct stream_settings settings = {
+		.tls_required = true,
+		.both_ways = true,
+		.login_timeout_ms = 30000,
+		.tls_timeout_ms = 15000,
+		.max_login_failures = 3,
+		.before_login = { 2000, 8, 8, 16, 100 },
+		.after_login = { 4000, 16, 16, 64, 200 },
+		.max_unwritten = 10,
+	};
+	static const struct transport_limits limits = { 1 << 20, 4 << 20, 60000, 0, 0 };
+	struct transport *transport;
+	int fds[2];
+
+	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+	/* Nobody looks into it. */
+	settings.tls = (void *)&settings;
+	settings.role = role;
+	owner->fd = fds[1];
+	transport = transport_new(fds[0], NULL, &limits, NULL, NULL);
+	owner->stream = role == STREAM_OF_SERVER
+	                    ? stream_new(transport, false, &settings, &events, owner)
+	                    : stream_initiate(transport, false, &settings, &events, owner,
+				  "a.example", "b.example");
+}
+
+static void begin(struct owner *owner, uint8_t where)
+{
+	bool is_called = where % 2 == 0;
+	unsigned stages = where / 2 % 6;
+
+	is_secure = false;
+	securing = NULL;
+	open_stream(owner, is_called ? STREAM_OF_SERVER : STREAM_TO_SERVER);
+	rounds(owner);
+	if (is_called)
+		begin_called(owner, stages);
+	else
+		begin_calling(owner, stages);
+	if (stages > 4)
+		act(owner, 'a');
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct owner owner = { 0 };
+	size_t at = 1;
+
+	if (size < 2)
+		return 0;
+	prepare();
+	begin(&owner, data[0]);
+	while (at < size) {
+		const uint8_t *nul = memchr(data + at, '\0', size - at);
+		size_t length = nul == NULL ? size - at : (size_t)(nul - data) - at;
+
+		say(&owner, data + at, length);
+		at += length + 1;
+		if (at < size)
+			act(&owner, data[at++]);
+	}
+	rounds(&owner);
+	if (owner.stream != NULL)
+		stream_resume(owner.stream);
+	shutdown(owner.fd, SHUT_WR);
+	for (int i = 0; i < 4 && owner.stream != NULL; i++)
+		rounds(&owner);
+	REQUIRE(owner.closed == 1 && owner.stream == NULL);
+	check_heard(&owner.heard);
+	text_free(&owner.heard);
+	close(owner.fd);
+	transport_abandon_all();
+	return 0;
+}
