@@ -3,8 +3,8 @@
 
 #include "tools/ctl.h"
 
-static const char *const columns[] = { "direction", "from", "to", "state", "by", "address", "tls",
-	"expires", "waiting", "error", NULL };
+static const char *const columns[] = { "direction", "from", "to", "state", "by", "certificate",
+	"address", "tls", "expires", "waiting", "error", NULL };
 
 static void links_print(const json_t *answer)
 {

@@ -25,9 +25,10 @@ static json_t *time_json(int64_t time_us)
 
 static json_t *link_json(const struct link_fact *fact)
 {
-	json_t *link = json_pack("{s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?}", "direction",
+	json_t *link = json_pack("{s:s,s:s,s:s,s:s,s:s?,s:s?,s:s?,s:s?}", "direction",
 	    fact->is_inbound ? "in" : "out", "from", fact->from, "to", fact->to, "state",
-	    fact->state, "by", fact->by, "address", fact->address, "tls", fact->tls);
+	    fact->state, "by", fact->by, "certificate", fact->certificate, "address", fact->address,
+	    "tls", fact->tls);
 	json_t *more = json_pack("{s:o,s:I,s:s?,s:o,s:s?,s:I,s:I,s:I,s:I}", "expires",
 	    time_json(fact->expires_us), "waiting", (json_int_t)fact->waiting, "error", fact->error,
 	    "since", time_json(fact->since_us), "stream", fact->stream, "stanzas_in",

@@ -17,6 +17,8 @@ struct link_fact {
 	const char *state; /* "up", "resting", ... */
 	const char *by;    /* how it was proved: "EXTERNAL", "certificate", "dialback"; "bidi": that
 	                      the other way was, on the same connection */
+	/* Of a link, what the other end's certificate rests on: "DANE", "authority". */
+	const char *certificate;
 	const char *address, *tls;
 	const char *stream; /* as in the log; pairs of one connection have the same */
 	int64_t expires_us; /* the other end's certificate; 0: it has shown none */

@@ -106,7 +106,7 @@ void tls_issuers_ask(const struct tls_issuers *issuers, SSL_CTX *context)
 /* ---- afterwards */
 
 const char *tls_certificate_refusal(
-    SSL *ssl, X509 *certificate, X509_STORE *store, const char *purpose)
+    SSL *ssl, X509 *certificate, X509_STORE *store, SSL_DANE *dane, const char *purpose)
 {
 	X509_STORE_CTX *context = X509_STORE_CTX_new();
 	X509_VERIFY_PARAM *param;
@@ -118,6 +118,7 @@ const char *tls_certificate_refusal(
 		X509_STORE_CTX_set_depth(context, DEPTH_MAX);
 		param = X509_STORE_CTX_get0_param(context);
 		X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ssl));
+		X509_STORE_CTX_set0_dane(context, dane);
 		error =
 		    X509_verify_cert(context) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context);
 	}
@@ -171,8 +172,9 @@ const char *const *tls_peer_addresses(
 	*why_out = NULL;
 	if (certificate == NULL)
 		return NULL;
-	*why_out = issuers == NULL || issuers->store == NULL
-	               ? "this domain takes no certificates of clients"
-	               : tls_certificate_refusal(ssl, certificate, issuers->store, "ssl_client");
+	*why_out =
+	    issuers == NULL || issuers->store == NULL
+		? "this domain takes no certificates of clients"
+		: tls_certificate_refusal(ssl, certificate, issuers->store, NULL, "ssl_client");
 	return *why_out == NULL ? certificate_addresses(certificate, arena) : NULL;
 }

@@ -10,11 +10,11 @@
 
 #include <openssl/ssl.h>
 
+#include "net/tls.h"
+
 struct arena;
-struct tls_certificate;
-struct tls_facts;
+struct resolver_host;
 struct tls_set;
-struct tls_trust;
 
 /* More workers than anybody runs. */
 #define TLS_WORKERS_MAX 256
@@ -50,10 +50,24 @@ void tls_issuers_free(struct tls_issuers *issuers);
 /* Has the context ask clients for a certificate, which they need not show, if there are issuers.
  * The handshake takes any, as long as the client has the key. */
 void tls_issuers_ask(const struct tls_issuers *issuers, SSL_CTX *context);
-/* Why the peer's certificate does not count for that purpose of X509_PURPOSE, if these are to be
- * trusted: constant text; NULL: it does. */
+
+/* Whose certificates of other servers count. */
+struct tls_trust {
+	atomic_uint references;
+	struct tls_issuers issuers;
+	SSL_CTX *dane; /* for tls-dane.c */
+};
+
+/* Why the peer's certificate does not count for that purpose of X509_PURPOSE, if those of `store`
+ * (may be NULL) are to be trusted, or what TLSA records name (NULL: there are none): constant text;
+ * NULL: it does. */
 const char *tls_certificate_refusal(
-    SSL *ssl, X509 *certificate, X509_STORE *store, const char *purpose);
+    SSL *ssl, X509 *certificate, X509_STORE *store, SSL_DANE *dane, const char *purpose);
+/* What TLSA records are held against certificates with; NULL if libssl refuses. */
+SSL_CTX *tls_dane_context(void);
+/* As transport_peer_dane(). */
+enum tls_dane tls_peer_dane(SSL *ssl, const struct tls_trust *trust, const char *domain,
+    const struct resolver_host *host, const char **why_out);
 /* As transport_peer_is(). */
 bool tls_peer_is(SSL *ssl, const struct tls_trust *trust, const char *domain, const char **why_out);
 /* As transport_peer_addresses(). */
@@ -62,6 +76,8 @@ const char *const *tls_peer_addresses(
 
 /* Whether the certificate names the domain by a DNS-ID (RFC 9525 section 6.3). */
 bool tls_certificate_names(X509 *certificate, const char *domain);
+/* Whether it names the server of the domain: by that, or by SRV-ID or XmppAddr. */
+bool tls_certificate_names_server(X509 *certificate, const char *domain);
 
 /* What there is to tell of a certificate; `flags` as of X509_NAME_print_ex(). */
 void tls_facts_read(X509 *leaf, const char *domain, unsigned long flags, struct arena *arena,

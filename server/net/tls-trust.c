@@ -17,11 +17,6 @@
 #define OID_SRV_NAME "1.3.6.1.5.5.7.8.7"
 #define SRV_PREFIX "_xmpp-server."
 
-struct tls_trust {
-	atomic_uint references;
-	struct tls_issuers issuers;
-};
-
 /* ---- authorities */
 
 static bool system_load(struct tls_issuers *issuers, const char **error_out)
@@ -42,7 +37,10 @@ struct tls_trust *tls_trust_new(const char *file, struct arena *arena, const cha
 	                     : tls_issuers_load(&trust->issuers, "ca", file, arena, error_out);
 
 	atomic_init(&trust->references, 1);
-	if (!is_loaded)
+	trust->dane = tls_dane_context();
+	if (is_loaded && trust->dane == NULL)
+		*error_out = "libssl cannot check certificates by DNS; update it";
+	if (!is_loaded || trust->dane == NULL)
 		tls_trust_unref(&trust);
 	ERR_clear_error();
 	return trust;
@@ -62,6 +60,7 @@ void tls_trust_unref(struct tls_trust **trust)
 	if (gone == NULL || atomic_fetch_sub(&gone->references, 1) != 1)
 		return;
 	tls_issuers_free(&gone->issuers);
+	SSL_CTX_free(gone->dane);
 	mem_free(gone);
 }
 
@@ -120,6 +119,11 @@ static bool names_by_other(X509 *certificate, const char *domain)
 	return found;
 }
 
+bool tls_certificate_names_server(X509 *certificate, const char *domain)
+{
+	return tls_certificate_names(certificate, domain) || names_by_other(certificate, domain);
+}
+
 /* The purpose is a server's at both ends: it is a server that connects, and authorities issue
  * certificates for TLS clients no more. */
 bool tls_peer_is(SSL *ssl, const struct tls_trust *trust, const char *domain, const char **why_out)
@@ -130,10 +134,9 @@ bool tls_peer_is(SSL *ssl, const struct tls_trust *trust, const char *domain, co
 	if (certificate == NULL)
 		*why_out = "no certificate was shown";
 	else
-		*why_out =
-		    tls_certificate_refusal(ssl, certificate, trust->issuers.store, "ssl_server");
-	if (*why_out == NULL && !tls_certificate_names(certificate, domain) &&
-	    !names_by_other(certificate, domain))
+		*why_out = tls_certificate_refusal(
+		    ssl, certificate, trust->issuers.store, NULL, "ssl_server");
+	if (*why_out == NULL && !tls_certificate_names_server(certificate, domain))
 		*why_out = "the certificate names other domains";
 	ERR_clear_error();
 	return *why_out == NULL;

@@ -47,6 +47,13 @@ struct tls_trust *tls_trust_ref(struct tls_trust *trust);
 /* Accepts a pointer to NULL, leaves NULL. */
 void tls_trust_unref(struct tls_trust **trust);
 
+/* What DNS says of the certificate of a server, where DNSSEC vouches for it (DANE, RFC 6698). */
+enum tls_dane {
+	TLS_DANE_SILENT, /* nothing: what counts is who has issued it */
+	TLS_DANE_PROVES,
+	TLS_DANE_REFUSES /* it is not the one, whoever has issued it */
+};
+
 /* What `godwitctl check` and the log tell about a certificate file. */
 struct tls_facts {
 	int64_t not_after_us;

@@ -212,6 +212,14 @@ bool transport_peer_facts(const struct transport *transport, const char *domain,
 	return certificate != NULL;
 }
 
+enum tls_dane transport_peer_dane(const struct transport *transport, const struct tls_trust *trust,
+    const char *domain, const struct resolver_host *host, const char **why_out)
+{
+	return transport_is_secure(transport)
+	           ? tls_peer_dane(transport->ssl, trust, domain, host, why_out)
+	           : TLS_DANE_SILENT;
+}
+
 int64_t transport_peer_expires(const struct transport *transport)
 {
 	const X509 *certificate =

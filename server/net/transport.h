@@ -14,6 +14,7 @@
 
 struct address;
 struct arena;
+struct resolver_host;
 struct text;
 struct transport;
 
@@ -140,6 +141,10 @@ bool transport_peer_is(const struct transport *transport, const struct tls_trust
  * shown none. */
 bool transport_peer_facts(const struct transport *transport, const char *domain,
     struct arena *arena, struct tls_facts *facts_out);
+/* The same by the TLSA records of the host that was called on behalf of the domain (RFC 7673): by
+ * those of them that can be used, if there are any. Why not, constant text. */
+enum tls_dane transport_peer_dane(const struct transport *transport, const struct tls_trust *trust,
+    const char *domain, const struct resolver_host *host, const char **why_out);
 /* Until when its certificate is valid, us since 1970; 0: it has shown none. */
 int64_t transport_peer_expires(const struct transport *transport);
 /* The peer's address as text, "192.0.2.1" or "2001:db8::1", and port. Lent. */

@@ -55,6 +55,8 @@ static struct link_fact link_describe(const struct link *link)
 		.waiting = link->waiting_count,
 		.error = link->why };
 
+	if (link->stream != NULL)
+		fact.certificate = link->certificate;
 	if (link->state == LINK_UP)
 		fact.by = link->inbound != NULL    ? "bidi"
 		          : link->is_authenticated ? "EXTERNAL"

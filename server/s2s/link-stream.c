@@ -94,20 +94,21 @@ static bool link_covers(const void *owner, const char *from, const char *to)
 	       text_equal(to, link->local);
 }
 
-/* Its certificate proves the domain; else DNS has to do, where the policy is content with it. */
+/* Its certificate proves the domain; else dialback has to do, where it may. */
 static void link_opened(void *state, const struct element *features, bool is_authenticated)
 {
 	struct link *link = state;
-	const char *why = NULL;
+	struct proof proof;
 
 	(void)features;
 	if (link->state != LINK_GREETING)
 		return;
+	proof = s2s_prove(link->stream, link->remote, link->host);
 	link->is_authenticated = is_authenticated;
-	link->is_certified = s2s_is_certified(link->stream, link->remote, &why);
-	if (!link->is_certified && s2s_policy(link->remote) != S2S_DIALBACK) {
-		stream_fail(link->stream, STREAM_POLICY_VIOLATION, why);
-		link_fail(link, RC_REMOTE_SERVER_NOT_FOUND, why);
+	link->certificate = proof.by;
+	if (proof.is_refused) {
+		stream_fail(link->stream, STREAM_POLICY_VIOLATION, proof.why);
+		link_fail(link, RC_REMOTE_SERVER_NOT_FOUND, proof.why);
 		return;
 	}
 	link_hang_up(link);

@@ -121,6 +121,13 @@ const char *cure_of_certificate(struct arena *arena, const char *why, const char
 		    "named with ca in section s2s" },
 	};
 
+	/* Nothing here helps against that. */
+	if (strstr(why, "TLSA") != NULL)
+		return arena_printf(arena,
+		    "its owner has to make TLSA records of the certificate that the server shows, "
+		    "or to have it show another; if nothing is wrong there somebody stands "
+		    "between: a route \"%s\" in godwit.conf would go by no TLSA records",
+		    remote);
 	return arena_printf(arena,
 	    "%s; until then insecure = { \"%s\" } in section s2s is content with dialback, which "
 	    "is "

@@ -24,8 +24,8 @@
 #define PLACES_MAX 8
 
 struct place {
-	union resolver_address address;
-	bool is_direct;
+	const struct resolver_host *host;
+	const union resolver_address *address;
 };
 
 struct link_test {
@@ -47,6 +47,7 @@ struct link_test {
 	} phase;
 
 	struct resolver_query *query;
+	const struct resolver_answer *answer;
 	struct place places[PLACES_MAX];
 	size_t place_count, next;
 	const char *where; /* the present one, for people; NULL: none yet */
@@ -113,6 +114,7 @@ static void test_end(struct link_test *test)
 	    KV("passed", has_passed ? "yes" : "no"));
 	under_way = NULL;
 	resolver_cancel(&test->query);
+	resolver_answer_unref(&test->answer);
 	connector_free(&test->connector);
 	stream_free(&test->stream);
 	timer_free(&test->timer);
@@ -228,21 +230,30 @@ static const char *certificate_text(struct link_test *test)
 
 static void test_certificate(struct link_test *test)
 {
-	const char *why = NULL, *text = certificate_text(test);
+	const struct resolver_host *host = test->places[test->next - 1].host;
+	struct proof proof = s2s_prove(test->stream, test->remote, host);
+	const char *text = certificate_text(test);
 
 	test->phase = TEST_GREETING;
-	if (s2s_is_certified(test->stream, test->remote, &why)) {
-		step_tell(test, "certificate", true, text, NULL);
-	} else if (s2s_policy(test->remote) == S2S_DIALBACK) {
+	if (proof.by != NULL) {
 		step_tell(test, "certificate", true,
-		    arena_printf(test->arena, "%s (%s): dialback has to do", why, text), NULL);
-	} else {
-		step_fail(test, "certificate", arena_printf(test->arena, "%s (%s)", why, text),
-		    cure_of_certificate(test->arena, why, test->remote));
-		test_decide(test, false);
-		test->phase = TEST_LEAVING;
-		stream_fail(test->stream, STREAM_POLICY_VIOLATION, why);
+		    text_equal(proof.by, "DANE")
+			? arena_printf(test->arena, "as its TLSA records want it (DANE): %s", text)
+			: text,
+		    NULL);
+		return;
 	}
+	text = arena_printf(test->arena, "%s (%s)", proof.why, text);
+	if (!proof.is_refused) {
+		step_tell(test, "certificate", true,
+		    arena_printf(test->arena, "%s: dialback has to do", text), NULL);
+		return;
+	}
+	step_fail(
+	    test, "certificate", text, cure_of_certificate(test->arena, proof.why, test->remote));
+	test_decide(test, false);
+	test->phase = TEST_LEAVING;
+	stream_fail(test->stream, STREAM_POLICY_VIOLATION, proof.why);
 }
 
 static void test_secured(void *state)
@@ -329,19 +340,19 @@ static const char *place_text(struct arena *arena, const struct place *place)
 {
 	char address[INET6_ADDRSTRLEN] = "";
 
-	if (place->address.any.sa_family == AF_INET6) {
-		inet_ntop(AF_INET6, &place->address.ipv6.sin6_addr, address, sizeof address);
+	if (place->address->any.sa_family == AF_INET6) {
+		inet_ntop(AF_INET6, &place->address->ipv6.sin6_addr, address, sizeof address);
 		return arena_printf(
-		    arena, "[%s]:%u", address, ntohs(place->address.ipv6.sin6_port));
+		    arena, "[%s]:%u", address, ntohs(place->address->ipv6.sin6_port));
 	}
-	inet_ntop(AF_INET, &place->address.ipv4.sin_addr, address, sizeof address);
-	return arena_printf(arena, "%s:%u", address, ntohs(place->address.ipv4.sin_port));
+	inet_ntop(AF_INET, &place->address->ipv4.sin_addr, address, sizeof address);
+	return arena_printf(arena, "%s:%u", address, ntohs(place->address->ipv4.sin_port));
 }
 
 static void test_connected(void *state, int fd, const char *why)
 {
 	struct link_test *test = state;
-	bool is_direct = test->places[test->next - 1].is_direct;
+	bool is_direct = test->places[test->next - 1].host->is_direct_tls;
 
 	connector_free(&test->connector);
 	if (fd < 0) {
@@ -370,15 +381,22 @@ static void test_next(struct link_test *test)
 	test->next++;
 	step_begin(test, TEST_CALLING);
 	timer_set(test->timer, (unsigned)left_ms(test));
-	test->connector = connector_new(&place->address.any, patience_ms, test_connected, test);
+	test->connector = connector_new(&place->address->any, patience_ms, test_connected, test);
 }
 
 /* ---- where ---- */
 
-static void place_add(struct link_test *test, const union resolver_address *address, bool is_direct)
+/* Its answer is kept, for the hosts. */
+static void places_take(struct link_test *test, const struct resolver_answer *answer)
 {
-	if (test->place_count < PLACES_MAX)
-		test->places[test->place_count++] = (struct place){ *address, is_direct };
+	test->answer = resolver_answer_ref(answer);
+	for (size_t i = 0; i < answer->host_count; i++) {
+		const struct resolver_host *host = &answer->hosts[i];
+
+		for (size_t j = 0; j < host->address_count && test->place_count < PLACES_MAX; j++)
+			test->places[test->place_count++] =
+			    (struct place){ host, &host->addresses[j] };
+	}
 }
 
 /* "xmpp.example.org (SRV 0 5 5269, STARTTLS, signed by DNSSEC)". */
@@ -394,18 +412,13 @@ static const char *host_text(struct arena *arena, const struct resolver_host *ho
 	    host->tlsa_count > 0 ? ", DANE" : "");
 }
 
-static void places_take(struct link_test *test, const struct resolver_answer *answer)
+static void places_tell(struct link_test *test, const struct resolver_answer *answer)
 {
 	const char *text = "";
 
-	for (size_t i = 0; i < answer->host_count; i++) {
-		const struct resolver_host *host = &answer->hosts[i];
-
-		text = arena_printf(
-		    test->arena, "%s%s%s", text, i == 0 ? "" : ", ", host_text(test->arena, host));
-		for (size_t j = 0; j < host->address_count; j++)
-			place_add(test, &host->addresses[j], host->is_direct_tls);
-	}
+	for (size_t i = 0; i < answer->host_count; i++)
+		text = arena_printf(test->arena, "%s%s%s", text, i == 0 ? "" : ", ",
+		    host_text(test->arena, &answer->hosts[i]));
 	step_tell(test, "DNS", true, text, NULL);
 }
 
@@ -416,6 +429,7 @@ static void test_found(const struct resolver_answer *answer, void *state)
 	test->query = NULL;
 	if (answer->status == RESOLVER_FOUND) {
 		places_take(test, answer);
+		places_tell(test, answer);
 		test_next(test);
 		return;
 	}
@@ -427,13 +441,16 @@ static void test_found(const struct resolver_answer *answer, void *state)
 static void test_find(struct link_test *test)
 {
 	const struct config_route *route = config_s2s_route(s2s_config(), test->remote);
+	const struct resolver_answer *answer;
 
 	step_begin(test, TEST_FINDING);
 	if (route == NULL) {
 		test->query = resolver_find(test->remote, test_found, test);
 		return;
 	}
-	place_add(test, &route->address, route->direct_tls);
+	answer = resolver_answer_new(test->remote, &route->address, route->direct_tls);
+	places_take(test, answer);
+	resolver_answer_unref(&answer);
 	step_tell(test, "DNS", true, "not asked: godwit.conf has a route", NULL);
 	test_next(test);
 }

@@ -191,6 +191,7 @@ void link_push(struct link *link)
 void link_rise(struct link *link, const char *how)
 {
 	log_info(link->log, "link up", KV("stream", stream_id(link->stream)), KV("by", how),
+	    KV("certificate", link->certificate == NULL ? "none" : link->certificate),
 	    KV("tls", transport_tls_version(stream_transport(link->stream))),
 	    KV("ms", worker_now_ms() - link->begun_ms));
 	link_set_state(link, LINK_UP);
@@ -292,7 +293,8 @@ static bool link_may_be(const struct link *link)
 	enum config_s2s_policy policy = s2s_policy(link->remote);
 
 	return policy == S2S_DIALBACK ||
-	       (policy == S2S_SECURE && (link->is_certified || link->state == LINK_GREETING));
+	       (policy == S2S_SECURE &&
+		   (link->certificate != NULL || link->state == LINK_GREETING));
 }
 
 void links_check(void)

@@ -21,7 +21,7 @@ static void ride_begin(struct link *link, struct inbound *inbound)
 	link_hang_up(link);
 	link->inbound = inbound;
 	link->stream = inbound->stream;
-	link->is_certified = true;
+	link->certificate = "authority";
 	link->hears = false;
 	link->begun_ms = worker_now_ms();
 	LIST_INSERT_HEAD(&inbound->riders, link, rider);

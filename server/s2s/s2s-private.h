@@ -95,13 +95,13 @@ struct link {
 	struct inbound *inbound; /* that it rides on, and whose stream it is; or NULL */
 	LIST_ENTRY(link) rider;
 
-	bool is_certified;     /* its certificate proves the remote domain */
-	bool is_authenticated; /* by EXTERNAL */
-	bool is_suspect;       /* its connections have ended without a word: is it there? */
-	bool is_lost;          /* it was not; our users were told */
-	bool is_missed;        /* it was there before, so it is called again */
-	bool hears;            /* stanzas go both ways on its own stream, or did on the last */
-	int64_t begun_ms;      /* the present attempt */
+	const char *certificate; /* why it proves the remote domain, constant; NULL: not */
+	bool is_authenticated;   /* by EXTERNAL */
+	bool is_suspect;         /* its connections have ended without a word: is it there? */
+	bool is_lost;            /* it was not; our users were told */
+	bool is_missed;          /* it was there before, so it is called again */
+	bool hears;              /* stanzas go both ways on its own stream, or did on the last */
+	int64_t begun_ms;        /* the present attempt */
 	int64_t up_ms, used_ms;
 	unsigned failures; /* in a row */
 	enum rc rc;        /* of the last failure, */
@@ -159,8 +159,18 @@ const struct config_s2s *s2s_config(void);
 struct cargo *cargo_new(const struct stanza *stanza, struct receipt *receipt);
 /* By the configuration, and the table of bans. */
 enum config_s2s_policy s2s_policy(const char *domain);
-/* Whether the other end's certificate proves it; else why not. */
+/* Whether the other end's certificate proves it, by who has issued it; else why not. */
 bool s2s_is_certified(const struct stream *stream, const char *domain, const char **why_out);
+
+/* What the certificate of a server that we have called is worth. */
+struct proof {
+	const char *by;  /* "DANE", "authority"; NULL: it proves nothing, */
+	const char *why; /* for that reason; constant */
+	bool is_refused; /* and dialback may not do either */
+};
+/* As DNS says of it at that host (RFC 7673); if it says nothing, as who has issued it says. */
+struct proof s2s_prove(
+    const struct stream *stream, const char *domain, const struct resolver_host *host);
 
 /* ---- describe.c */
 

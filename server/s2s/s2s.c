@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "core/bans.h"
 #include "core/home.h"
@@ -11,6 +12,7 @@
 #include "core/receipt.h"
 #include "core/remote.h"
 #include "core/router.h"
+#include "net/resolver.h"
 #include "s2s/dialback-key.h"
 #include "s2s/s2s-private.h"
 #include "xmpp/jid.h"
@@ -50,6 +52,39 @@ bool s2s_is_certified(const struct stream *stream, const char *domain, const cha
 
 	*why_out = "federation is off";
 	return trust != NULL && transport_peer_is(stream_transport(stream), trust, domain, why_out);
+}
+
+/* Whoever has published records wants nobody else to be believed, dialback or not. */
+static struct proof dane_refuses(
+    const struct stream *stream, const struct resolver_host *host, const char *why)
+{
+	log_warning(stream_log(stream), "certificate refused by TLSA records",
+	    KV("host", host->name), KV("port", host->port), KV("why", why));
+	return (struct proof){
+		.why = "the TLSA records of its host in DNS are of another certificate (DANE)",
+		.is_refused = true,
+	};
+}
+
+struct proof s2s_prove(
+    const struct stream *stream, const char *domain, const struct resolver_host *host)
+{
+	const struct tls_trust *trust = home_config()->trust;
+	struct proof proof = { .by = "authority" };
+	enum tls_dane dane = TLS_DANE_SILENT;
+
+	if (trust != NULL)
+		dane =
+		    transport_peer_dane(stream_transport(stream), trust, domain, host, &proof.why);
+	if (dane == TLS_DANE_REFUSES)
+		return dane_refuses(stream, host, proof.why);
+	if (dane == TLS_DANE_PROVES)
+		return (struct proof){ .by = "DANE" };
+	if (!s2s_is_certified(stream, domain, &proof.why)) {
+		proof.by = NULL;
+		proof.is_refused = s2s_policy(domain) != S2S_DIALBACK;
+	}
+	return proof;
 }
 
 /* ---- the way out ---- */

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "loop/timer.h"
 #include "net/resolver.h"
 #include "peer.h"
 
@@ -230,6 +231,30 @@ static void test_again(void **state)
 	assert_int_equal(race_left(result.race), 1);
 }
 
+static void time_is_over(void *state)
+{
+	*(bool *)state = true;
+}
+
+/* Long after the next one would have begun. */
+static void test_over(void **state)
+{
+	const union resolver_address addresses[] = { taking(), taking() };
+	const struct resolver_host hosts[] = { host(addresses, 2, 0) };
+	bool is_over = false;
+	struct timer *timer;
+
+	(void)state;
+	prepare(hosts, 1, LONG_MS);
+	run();
+	timer = timer_new(time_is_over, &is_over);
+	timer_set(timer, 600);
+	WAIT(is_over);
+	timer_free(&timer);
+	assert_int_equal(result.calls, 1);
+	assert_won_by(&hosts[0]);
+}
+
 static void test_bounds(void **state)
 {
 	union resolver_address addresses[RACE_HOST_MAX + 1];
@@ -306,6 +331,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silence, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_freed_inside, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_given_up, setup, teardown),
