@@ -171,6 +171,12 @@ bool bans_have_jid(const struct jid *jid)
 	return banned;
 }
 
+bool bans_have_domain(const char *domain)
+{
+	return current != NULL && hash_count(current->names) > 0 &&
+	       names_have(domain, strlen(domain));
+}
+
 bool bans_have_account(const char *domain, const char *username)
 {
 	struct arena *arena;

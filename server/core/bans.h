@@ -32,5 +32,7 @@ bool bans_have_address(const char *address);
 /* Whether the account (bare or full) is kept out, or all of its domain. */
 bool bans_have_jid(const struct jid *jid);
 bool bans_have_account(const char *domain, const char *username);
+/* Whether all of a domain (prepared) is kept out. */
+bool bans_have_domain(const char *domain);
 
 #endif

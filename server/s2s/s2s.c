@@ -28,20 +28,10 @@ const struct config_s2s *s2s_config(void)
 	return &home_config()->s2s;
 }
 
-static bool is_banned(const char *domain)
-{
-	struct arena *arena = arena_new(0);
-	const struct jid *jid = jid_parse(arena, domain);
-	bool is = jid == NULL || bans_have_jid(jid);
-
-	arena_free(&arena);
-	return is;
-}
-
 /* A reload may have turned federation off. */
 enum config_s2s_policy s2s_policy(const char *domain)
 {
-	return !s2s_config()->enabled || is_banned(domain)
+	return !s2s_config()->enabled || bans_have_domain(domain)
 	           ? S2S_DENIED
 	           : config_s2s_policy(s2s_config(), domain);
 }
