@@ -3,7 +3,6 @@
  * for it is bounded, and keeps its order. When it cannot come up, all that waits goes back to where
  * it came from with the error that RFC 6120 names; so does what comes until it has rested, longer
  * each time it fails in a row, so that a dead server costs nobody anything. */
-#include "base/arena.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -11,6 +10,7 @@
 #include "core/home.h"
 #include "loop/timer.h"
 #include "s2s/s2s-private.h"
+#include "xmpp/jid.h"
 #include "xmpp/stanza.h"
 
 /* For how long a failure is remembered. */
@@ -26,13 +26,31 @@ static void link_timer(void *state);
 
 /* ---- life ---- */
 
+/* "LOCAL REMOTE"; domains that are prepared have no more bytes. */
+struct link_name {
+	size_t length;
+	char text[2 * JID_PART_MAX_BYTES + 2];
+};
+
+/* For each stanza that leaves, so nothing is printed. */
+static void link_name_make(struct link_name *name, const char *local, const char *remote)
+{
+	size_t before = strlen(local), after = strlen(remote);
+
+	ASSERT(before <= JID_PART_MAX_BYTES && after <= JID_PART_MAX_BYTES);
+	memcpy(name->text, local, before);
+	name->text[before] = ' ';
+	memcpy(name->text + before + 1, remote, after + 1);
+	name->length = before + 1 + after;
+}
+
 static struct link *link_new(const char *local, const char *remote)
 {
 	struct link *link = mem_alloc_zero(sizeof *link);
-	struct arena *arena = arena_new(0);
+	struct link_name name;
 
-	link->name = mem_strdup(arena_printf(arena, "%s %s", local, remote));
-	arena_free(&arena);
+	link_name_make(&name, local, remote);
+	link->name = mem_strdup(name.text);
 	link->id = home_next_id();
 	link->return_id = home_next_id();
 	link->since_us = time_now_us();
@@ -66,12 +84,10 @@ static void link_free(struct link *link)
 
 struct link *link_find(const char *local, const char *remote)
 {
-	struct arena *arena = arena_new(0);
-	const char *name = arena_printf(arena, "%s %s", local, remote);
-	struct link *link = hash_get(s2s.links, name, strlen(name));
+	struct link_name name;
 
-	arena_free(&arena);
-	return link;
+	link_name_make(&name, local, remote);
+	return hash_get(s2s.links, name.text, name.length);
 }
 
 /* One that is only remembered makes room, if there is one among the next few. The cursor is no more
