@@ -78,20 +78,9 @@ class Hosts(peering.World):
         """Somebody of ours, and somebody of that domain."""
         return self.ours(back + OURS), self.theirs(prefix + domain)
 
-    def links(self, domain):
-        """Addresses of the links with that domain, by direction."""
-        return {link["direction"]: link["address"]
-                for link in self.server.ctl_json("link", "list", domain)["links"]}
-
     def answers(self, client, domain):
         wait_until(lambda: client.iq("get", f"<ping xmlns='{NS.ping}'/>", to=domain).get("type") == "result",
                    f"an answer of {domain}")
-
-    def hang_up(self, domain):
-        """Ends the links with it; the next stanza has to call."""
-        self.server.ctl("link", "close", domain)
-        wait_until(lambda: not self.links(domain), f"no link with {domain}")
-
 
     @contextmanager
     def cut(self, domain):
@@ -117,7 +106,7 @@ def check_family(world, domain, prefix, address):
     chat(r, j, "to them")
     chat(j, r, "to us")
     links = world.links(prefix + domain)
-    if links["out"] != address or (":" in links["in"]) != (":" in address):
+    if links["out"]["address"] != address or (":" in links["in"]["address"]) != (":" in address):
         raise Failure(f"the links go by {links}, not {address}")
 
 
@@ -142,7 +131,7 @@ def _(world, domain):
 def _(world, domain):
     r, j = world.pair(domain, "half.")
     chat(r, j, "to them")
-    if world.links("half." + domain)["out"] != world.hosts[domain].ipv4:
+    if world.links("half." + domain)["out"]["address"] != world.hosts[domain].ipv4:
         raise Failure("a strange address")
 
 

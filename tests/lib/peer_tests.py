@@ -14,8 +14,10 @@ OURS, THEIRS = "montague.example", "capulet.example"
 OUR_OLD, THEIR_OLD = "old." + OURS, "old." + THEIRS
 OUR_BAD = "bad." + OURS
 SELF, EXPIRED, WRONG = ("%s.%s" % (word, THEIRS) for word in ("self", "expired", "wrong"))
+# With what not every server can do.
+MORE = "more." + THEIRS
 CERTIFICATES = {THEIRS: {}, THEIR_OLD: {"signed": False}, SELF: {"signed": False}, EXPIRED: {"days": -1},
-                WRONG: {"names": ["DNS:elsewhere.example"]}}
+                WRONG: {"names": ["DNS:elsewhere.example"]}, MORE: {}}
 MUC = "http://jabber.org/protocol/muc"
 
 

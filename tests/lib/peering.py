@@ -9,6 +9,7 @@ from .client import expect_error
 from .connection import Failure
 from .element import ABSENT, NS
 from .federation import Federation
+from .wait import wait_until
 
 _world = None
 
@@ -39,6 +40,15 @@ class World(ExitStack):
         """The same on the server that has that domain."""
         other = next(other for other in self.others if domain in other.domains)
         return arrive(other.account("juliet", domain))
+
+    def links(self, domain):
+        """What godwitctl tells of those with that domain, by direction."""
+        return {link["direction"]: link for link in self.server.ctl_json("link", "list", domain)["links"]}
+
+    def hang_up(self, domain):
+        """Ends them; the next stanza has to call."""
+        self.server.ctl("link", "close", domain)
+        wait_until(lambda: not self.links(domain), f"no link with {domain}")
 
 
 def main(kinds, make):

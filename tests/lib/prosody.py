@@ -31,6 +31,7 @@ unbound = {{ resolvconf = false; hoststxt = false; forward = "{dns[0]}@{dns[1]}"
 """
 DOMAIN = """
 {kind}
+  modules_enabled = {{ {modules} }}
   ssl = {{ certificate = "{certificate}"; key = "{key}"; cafile = "{ca}"; capath = "/nowhere"; }}
 """
 
@@ -42,6 +43,7 @@ def _list(values):
 class Prosody(OtherServer):
     name, program, log_name = "Prosody", "prosody", "prosody.log"
     log_level = "debug"
+    modules = {}  # more of them, of single domains
     wrong = "names other domains"  # what is so with a certificate that it has for no domain of its own
 
     @staticmethod
@@ -59,7 +61,7 @@ class Prosody(OtherServer):
         kinds = [(f'VirtualHost "{domain}"', domain) for domain in self.domains]
         for kind, domain in kinds + [(f'Component "rooms.{self.domain}" "muc"', self.domain)]:
             certificate, key = self.certificates[domain]
-            text += DOMAIN.format(kind=kind, certificate=certificate, key=key, ca=self.ca)
+            text += DOMAIN.format(kind=kind, modules=_list(self.modules.get(domain, ())), certificate=certificate, key=key, ca=self.ca)
         with open(self.path("prosody.cfg.lua"), "w", encoding="utf-8") as file:
             file.write(text)
 
