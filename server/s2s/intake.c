@@ -1,6 +1,8 @@
 /* intake.c - stanzas that another server sends on a connection, whoever of the two has called.
  * Those from a domain that was not proved on it, or for one that is not ours, end the stream. So
  * many are at work at a time; then nothing is read. */
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/mem.h"
 #include "core/bans.h"
@@ -97,40 +99,94 @@ static void stanza_refuse(
 	stanza_unref(&error);
 }
 
-/* RFC 6120 sections 4.9.3.7, 4.9.3.9 and 8.1. The stream error there is to be, or -1. */
-static int stanza_fault(
-    struct intake *intake, struct arena *arena, const struct jid *from, const struct jid *to)
-{
+/* The two addresses of a stanza: NULL what is none, though its domain may be one. */
+struct addresses {
+	const struct jid *from, *to;
 	const char *from_domain, *to_domain;
+};
 
-	if (from == NULL || to == NULL)
-		return STREAM_IMPROPER_ADDRESSING;
-	from_domain = jid_domain(arena, from);
-	to_domain = jid_domain(arena, to);
-	if (!remote_is_ours(to_domain))
-		return STREAM_HOST_UNKNOWN;
-	if (!intake->covers(intake->owner, from_domain, to_domain))
-		return STREAM_INVALID_FROM;
-	return bans_have_jid(from) ? STREAM_POLICY_VIOLATION : -1;
+/* The domain of what may be no address otherwise; NULL: none. */
+static const char *domain_of(struct arena *arena, const char *text)
+{
+	size_t length = strcspn(text, "/");
+	const char *bare = arena_strndup(arena, text, length), *at = strchr(bare, '@');
+
+	return jid_prepare_domain(arena, at == NULL ? bare : at + 1);
 }
 
-static const struct jid *address_of(
-    struct arena *arena, const struct element *element, const char *name)
+static const struct jid *address_read(
+    struct arena *arena, const char *text, const char **domain_out)
 {
-	const char *text = element_attribute(element, name);
+	const struct jid *jid = text == NULL ? NULL : jid_parse(arena, text);
 
-	return text == NULL ? NULL : jid_parse(arena, text);
+	*domain_out = NULL;
+	if (jid != NULL)
+		*domain_out = jid_domain(arena, jid);
+	else if (text != NULL)
+		*domain_out = domain_of(arena, text);
+	return jid;
+}
+
+static struct addresses addresses_read(struct arena *arena, const struct element *element)
+{
+	struct addresses addresses;
+
+	addresses.from =
+	    address_read(arena, element_attribute(element, "from"), &addresses.from_domain);
+	addresses.to = address_read(arena, element_attribute(element, "to"), &addresses.to_domain);
+	return addresses;
+}
+
+/* RFC 6120 sections 4.9.3.7, 4.9.3.9 and 8.1: what the server there is to blame for. The stream
+ * error there is to be, or -1. */
+static int stanza_fault(const struct intake *intake, const struct addresses *addresses)
+{
+	if (addresses->from_domain == NULL || addresses->to_domain == NULL)
+		return STREAM_IMPROPER_ADDRESSING;
+	if (!remote_is_ours(addresses->to_domain))
+		return STREAM_HOST_UNKNOWN;
+	return intake->covers(intake->owner, addresses->from_domain, addresses->to_domain)
+	           ? -1
+	           : STREAM_INVALID_FROM;
+}
+
+/* What one of its users is to blame for concerns him alone, not all whose stanzas come this way.
+ * RC_OK: nothing. */
+static enum rc stanza_rc(const struct addresses *addresses)
+{
+	/* The connection may stay open for what our users still say. */
+	if (s2s.is_closed)
+		return RC_RECIPIENT_UNAVAILABLE;
+	if (addresses->from == NULL || addresses->to == NULL)
+		return RC_JID_MALFORMED;
+	return bans_have_jid(addresses->from) ? RC_POLICY_VIOLATION : RC_OK;
+}
+
+/* Takes the arena. */
+static void stanza_pass(struct arena *arena, struct element *element,
+    const struct addresses *addresses, struct receipt *receipt)
+{
+	enum rc rc = stanza_rc(addresses);
+	struct stanza *stanza = NULL;
+
+	if (rc == RC_OK)
+		stanza = stanza_from_element(arena, element, addresses->from, addresses->to, &rc);
+	if (stanza != NULL) {
+		router_send(stanza, receipt);
+		stanza_unref(&stanza);
+		return;
+	}
+	if (addresses->from != NULL)
+		stanza_refuse(element, addresses->from, addresses->to, rc);
+	arena_free(&arena);
 }
 
 void intake_take(
     struct intake *intake, struct arena *arena, struct element *element, uint32_t sequence)
 {
-	const struct jid *from = address_of(arena, element, "from");
-	const struct jid *to = address_of(arena, element, "to");
-	int fault = stanza_fault(intake, arena, from, to);
+	struct addresses addresses = addresses_read(arena, element);
+	int fault = stanza_fault(intake, &addresses);
 	struct receipt *receipt;
-	struct stanza *stanza;
-	enum rc rc;
 
 	if (fault >= 0) {
 		stream_fail(intake->stream, (enum stream_error)fault, NULL);
@@ -138,15 +194,6 @@ void intake_take(
 		return;
 	}
 	receipt = intake_receipt(intake, sequence);
-	/* The connection may stay open for what our users still say. */
-	rc = RC_RECIPIENT_UNAVAILABLE;
-	stanza = s2s.is_closed ? NULL : stanza_from_element(arena, element, from, to, &rc);
-	if (stanza != NULL) {
-		router_send(stanza, receipt);
-		stanza_unref(&stanza);
-	} else {
-		stanza_refuse(element, from, to, rc);
-		arena_free(&arena);
-	}
+	stanza_pass(arena, element, &addresses, receipt);
 	receipt_release(&receipt);
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/home.h"
+#include "core/remote.h"
 #include "loop/timer.h"
 #include "s2s/s2s-private.h"
 #include "xmpp/jid.h"
@@ -308,6 +309,9 @@ static bool link_may_be(const struct link *link)
 {
 	enum config_s2s_policy policy = s2s_policy(link->remote);
 
+	/* A reload may have made the one ours, and the other no more. */
+	if (remote_is_ours(link->remote) || !remote_is_ours(link->local))
+		return false;
 	return policy == S2S_DIALBACK ||
 	       (policy == S2S_SECURE &&
 		   (link->certificate != NULL || link->state == LINK_GREETING));

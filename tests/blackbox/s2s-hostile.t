@@ -271,4 +271,43 @@ def _():
         r.expect_nothing("<message/>")
 
 
+@test("what a user there is to blame for ends nobody else's connection: addresses that are none, bans")
+def _():
+    with Federation(ONE) as federation:
+        r = federation.account("romeo", ONE).login(presence=True)
+        connection = proved(federation)
+
+        def write(sender, to=r.jid, kind="bad"):
+            connection.send(f"<message from='{sender}' to='{to}' id='{kind}' type='chat'><body>{kind}</body></message>")
+
+        def is_kept_out():
+            write(f"thug@{TWO}/x")
+            write(f"x@{TWO}", kind="good")
+            heard = [r.next().get("id")]
+            while heard[-1] != "good":
+                heard.append(r.next().get("id"))
+            return heard == ["good"]
+        for sender, to in ((f"x@{TWO}", f"a b@{ONE}"), (f"x@{TWO}", f"x@{ONE}/\ue000"),
+                           (f"x@{TWO}/\ue000", r.jid), (f"a b@{TWO}/x@y/z", r.jid)):
+            write(sender, to)
+        write(f"x@{TWO}", kind="good")
+        r.expect_next("<message id='good'/>")
+        federation.servers[ONE].sql(f"INSERT INTO bans (jid) VALUES ('thug@{TWO}')")
+        wait_until(is_kept_out, "the ban to count")
+
+
+@test("a link to a domain that a reload makes ours ends: stanzas would come back by it as from us")
+def _():
+    with Federation(ONE, TWO) as federation:
+        one = federation.servers[ONE]
+        r = federation.account("romeo", ONE).login(presence=True)
+        j = federation.account("juliet", TWO).login(presence=True)
+        r.send(f"<message to='{j.jid}' id='m'/>")
+        j.expect("<message id='m'/>")
+        one.settings += f'\ncomponent "{TWO}" {{ secret = "s" }}'
+        mark = one.log_mark()
+        one.reload("reloaded")
+        one.wait_log(f"link ended.*to={TWO}.*policy-violation", since=mark)
+
+
 main(server=False)
