@@ -9,10 +9,12 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
+#include "loop/worker.h"
 
 #define RATE 1000000
 #define BURST 4000000
 
+static struct worker *office;
 static struct inbound one, two;
 
 /* As far as it goes without a stream. */
@@ -29,6 +31,8 @@ static struct pair *prove(struct inbound *inbound, const char *from, const char 
 static int begin(void **state)
 {
 	(void)state;
+	office = worker_new(0);
+	worker_enter(office);
 	s2s.peers = hash_new();
 	s2s.limits =
 	    (struct transport_limits){ .read_bytes_per_second = RATE, .read_burst_bytes = BURST };
@@ -48,6 +52,7 @@ static int end(void **state)
 		pair_remove(&two, LIST_FIRST(&two.pairs));
 	assert_int_equal(hash_count(s2s.peers), 0);
 	hash_free(&s2s.peers);
+	worker_free(&office);
 	return 0;
 }
 
