@@ -53,7 +53,7 @@ static void inbound_end(struct inbound *inbound)
 
 	while ((pair = LIST_FIRST(&inbound->pairs)) != NULL)
 		pair_remove(inbound, pair);
-	rides_end(inbound);
+	rides_end(&inbound->riders);
 	inbound_delist(inbound);
 	intake_free(&inbound->intake);
 	stream_free(&inbound->stream);
@@ -65,7 +65,7 @@ static void inbound_closed(void *state, const char *why)
 	struct inbound *inbound = state;
 	const struct pair *pair;
 
-	rides_break(inbound, why);
+	rides_break(&inbound->riders, why);
 	LIST_FOREACH (pair, &inbound->pairs, next) {
 		log_info(stream_log(inbound->stream), "connection of a server ended",
 		    KV("from", pair->from), KV("to", pair->to), KV("why", why));
@@ -170,7 +170,7 @@ static void inbound_refused(
 
 /* ---- stanzas ---- */
 
-static bool inbound_covers(const void *owner, const char *from, const char *to)
+static bool inbound_covers(void *owner, const char *from, const char *to)
 {
 	return pair_covers(owner, from, to);
 }
@@ -206,7 +206,7 @@ static void inbound_timer(void *state)
 	int64_t idle_ms = (int64_t)s2s_config()->idle_timeout * 1000;
 	int64_t since_ms = worker_now_ms() - idle_ms;
 
-	if (inbound->used_ms <= since_ms && rides_used_ms(inbound) <= since_ms)
+	if (inbound->used_ms <= since_ms && rides_used_ms(&inbound->riders) <= since_ms)
 		stream_end(inbound->stream);
 	else
 		timer_set(inbound->timer, (unsigned)idle_ms);

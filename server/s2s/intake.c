@@ -22,14 +22,14 @@
 struct intake {
 	struct stream *stream; /* NULL once it is closed */
 	intake_covers *covers;
-	const void *owner;
+	void *owner;
 	struct work work;
 	unsigned references; /* the owner, receipts */
 };
 
 /* ---- life ---- */
 
-struct intake *intake_new(struct stream *stream, intake_covers *covers, const void *owner)
+struct intake *intake_new(struct stream *stream, intake_covers *covers, void *owner)
 {
 	struct intake *intake = mem_alloc_zero(sizeof *intake);
 

@@ -8,6 +8,8 @@
 #include "net/resolver.h"
 #include "s2s/dialback-key.h"
 #include "s2s/s2s-private.h"
+#include "xml/element.h"
+#include "xmpp/ns.h"
 
 /* ---- out ---- */
 
@@ -18,7 +20,7 @@ void link_prove(struct link *link)
 	struct dialback result = { .from = link->local, .to = link->remote };
 
 	if (id == NULL) {
-		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "its header has no id");
+		ride_fail(link, RC_REMOTE_SERVER_TIMEOUT, "its header has no id");
 		return;
 	}
 	arena = arena_new(0);
@@ -84,14 +86,32 @@ void link_lost(void *state, void *token)
 
 /* ---- in ---- */
 
-/* XEP-0288: what comes by this stream is of its own two domains, once it is up: then either the
- * certificate has proved theirs, or DNS does where the policy is content with it. */
-static bool link_covers(const void *owner, const char *from, const char *to)
+/* The link from that domain of ours which goes by this one's stream, or NULL. */
+static struct link *link_meant(struct link *link, const char *local)
 {
-	const struct link *link = owner;
+	struct link *meant = link;
 
-	return link->state == LINK_UP && text_equal(from, link->remote) &&
-	       text_equal(to, link->local);
+	if (!text_equal(local, link->local))
+		meant = link_find(local, link->remote);
+	return meant != NULL && meant->stream == link->stream ? meant : NULL;
+}
+
+/* XEP-0288: what comes by this stream is for domains whose link by it is up: then either the
+ * certificate has proved theirs, or DNS does where the policy is content with it. */
+static bool link_covers(void *owner, const char *from, const char *to)
+{
+	struct link *link = owner;
+	const struct link *meant = link_meant(link, to);
+
+	return meant != NULL && meant->state == LINK_UP && text_equal(from, link->remote);
+}
+
+/* XEP-0220 section 2.4. */
+static bool offers_errors(const struct element *features)
+{
+	const struct element *dialback = element_child(features, NS_DIALBACK_FEATURE, "dialback");
+
+	return dialback != NULL && element_child(dialback, NS_DIALBACK_FEATURE, "errors") != NULL;
 }
 
 /* Its certificate proves the domain; else dialback has to do, where it may. */
@@ -100,11 +120,11 @@ static void link_opened(void *state, const struct element *features, bool is_aut
 	struct link *link = state;
 	struct proof proof;
 
-	(void)features;
 	if (link->state != LINK_GREETING)
 		return;
 	proof = s2s_prove(link->stream, link->remote, link->host);
 	link->is_authenticated = is_authenticated;
+	link->takes_more = offers_errors(features);
 	link->certificate = proof.by;
 	if (proof.is_refused) {
 		stream_fail(link->stream, STREAM_POLICY_VIOLATION, proof.why);
@@ -133,9 +153,9 @@ static void link_proved(struct link *link, enum dialback_type type)
 	if (type == DIALBACK_VALID)
 		link_rise(link, "dialback");
 	else if (type == DIALBACK_INVALID)
-		link_fail(link, RC_INTERNAL_SERVER_ERROR, "it takes us for somebody else");
+		ride_fail(link, RC_INTERNAL_SERVER_ERROR, "it takes us for somebody else");
 	else
-		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "it could not verify who we are");
+		ride_fail(link, RC_REMOTE_SERVER_TIMEOUT, "it could not verify who we are");
 }
 
 /* Only what was asked on this stream, so nobody can answer for another. */
@@ -169,17 +189,17 @@ static void link_asked(struct link *link, const struct dialback *asked)
 
 static void link_dialback(void *state, const struct dialback *dialback)
 {
-	struct link *link = state;
+	struct link *link = state, *meant = link_meant(link, dialback->to);
 
 	if (dialback->type == DIALBACK_ASKS && link->intake != NULL)
 		link_asked(link, dialback);
 	if (dialback->type == DIALBACK_ASKS || !text_equal(dialback->from, link->remote) ||
-	    !text_equal(dialback->to, link->local))
+	    meant == NULL)
 		return;
 	if (dialback->is_verify)
-		link_told(link, dialback);
+		link_told(meant, dialback);
 	else
-		link_proved(link, dialback->type);
+		link_proved(meant, dialback->type);
 }
 
 /* RFC 6120 section 4.5: stanzas come on another connection, but for XEP-0288. */
@@ -200,6 +220,8 @@ static void link_stanza(
 void link_part(struct link *link)
 {
 	ride_end(link);
+	rides_end(&link->riders);
+	ride_unshare(link);
 	intake_free(&link->intake);
 	stream_free(&link->stream);
 }
@@ -208,6 +230,7 @@ static void link_closed(void *state, const char *why)
 {
 	struct link *link = state;
 
+	rides_break(&link->riders, why);
 	link_part(link);
 	link_broken(link, why);
 }

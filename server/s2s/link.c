@@ -62,6 +62,7 @@ static struct link *link_new(const char *local, const char *remote)
 	TAILQ_INIT(&link->waiting);
 	TAILQ_INIT(&link->sent);
 	TAILQ_INIT(&link->verifies);
+	LIST_INIT(&link->riders);
 	TAILQ_INIT(&link->notices);
 	hash_put(s2s.links, link->name, strlen(link->name), link);
 	s2s_changed();
@@ -214,6 +215,7 @@ void link_rise(struct link *link, const char *how)
 	link_set_state(link, LINK_UP);
 	link->up_ms = link->used_ms = worker_now_ms();
 	link_watch_later(link);
+	ride_share(link);
 	notices_send(link);
 	link_push(link);
 }
@@ -234,9 +236,11 @@ void link_watch_later(struct link *link)
  * the stream is its own. Who does not tell about a key must not keep what waits for that. */
 static void link_watch(struct link *link)
 {
+	int64_t since_ms = worker_now_ms() - (int64_t)s2s_config()->idle_timeout * 1000;
+
 	verifies_expire(link);
-	if (!link_is_needed(link) && link->inbound == NULL &&
-	    worker_now_ms() - link->used_ms >= (int64_t)s2s_config()->idle_timeout * 1000) {
+	if (!link_is_needed(link) && !link_rides(link) && link->used_ms <= since_ms &&
+	    rides_used_ms(&link->riders) <= since_ms) {
 		stream_end(link->stream);
 		return;
 	}
@@ -297,7 +301,7 @@ static void link_timer(void *state)
 	case LINK_FINDING:
 	case LINK_CALLING:
 	case LINK_PROVING:
-		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "not up in time");
+		ride_fail(link, RC_REMOTE_SERVER_TIMEOUT, "not up in time");
 		return;
 	}
 }
@@ -333,7 +337,7 @@ void links_configure(void)
 	size_t cursor = 0;
 
 	while ((link = hash_next(s2s.links, &cursor)) != NULL)
-		if (link->stream != NULL && link->inbound == NULL)
+		if (link->stream != NULL && !link_rides(link))
 			stream_set_settings(link->stream, &s2s.settings_out);
 	links_check();
 }
@@ -375,4 +379,5 @@ void links_stop(void)
 	while ((link = hash_next(s2s.links, &cursor)) != NULL)
 		link_abandon(link);
 	hash_free(&s2s.links);
+	hash_free(&s2s.sharers);
 }

@@ -73,6 +73,8 @@ enum link_state {
 	LINK_RESTING /* it has failed: what comes is sent back for a while */
 };
 
+LIST_HEAD(link_list, link);
+
 struct link {
 	char *name; /* "LOCAL REMOTE", the key of the table */
 	char *local, *remote;
@@ -93,13 +95,17 @@ struct link {
 	struct stream *stream;
 	struct intake *intake;   /* of its own stream, if stanzas go both ways on it */
 	struct inbound *inbound; /* that it rides on, and whose stream it is; or NULL */
+	struct link *carrier;    /* the same, of another link to that domain */
 	LIST_ENTRY(link) rider;
+	struct link_list riders; /* others on its own stream */
 
 	const char *certificate; /* why it proves the remote domain, constant; NULL: not */
 	bool is_authenticated;   /* by EXTERNAL */
 	bool is_suspect;         /* its connections have ended without a word: is it there? */
 	bool is_lost;            /* it was not; our users were told */
 	bool is_missed;          /* it was there before, so it is called again */
+	bool takes_more;         /* its server takes more domains on its stream */
+	bool is_refused;         /* but not this one on another's */
 	bool hears;              /* stanzas go both ways on its own stream, or did on the last */
 	int64_t begun_ms;        /* the present attempt */
 	int64_t up_ms, used_ms;
@@ -127,7 +133,7 @@ struct inbound {
 	struct stream *stream; /* NULL once it is closed */
 	struct intake *intake;
 	bool is_open; /* stanzas go both ways */
-	LIST_HEAD(, link) riders;
+	struct link_list riders;
 	LIST_HEAD(, pair) pairs;
 	size_t pair_count, asked_count;
 	struct timer *timer;
@@ -142,8 +148,9 @@ struct s2s {
 	struct stream_settings settings_test; /* as the last, but nothing comes back */
 	struct transport_limits limits;
 	struct hash *links;
-	struct hash *peers; /* domains that were proved to us, with their connections */
-	size_t cursor;      /* through them, for room */
+	struct hash *sharers; /* links, by remote domain, that others may ride on */
+	struct hash *peers;   /* domains that were proved to us, with their connections */
+	size_t cursor;        /* through them, for room */
 	LIST_HEAD(, inbound) inbound;
 	size_t notice_count;   /* of all links */
 	bool is_closed;        /* nobody may call */
@@ -270,21 +277,28 @@ void link_lost(void *state, void *token);
 
 /* ---- ride.c */
 
-/* True: a connection from its domain carries it, and it is up. */
+/* True: a stream that is there carries it. It is up, or open. */
 bool ride_find(struct link *link);
+bool link_rides(const struct link *link);
 /* From now on it may carry links; takes those that are about to call. */
 void ride_offer(const struct inbound *inbound);
-/* Whether it sends nothing more on what it rides on, because it has keys to ask about: it calls,
- * for that, when all it has sent is delivered. */
+/* Whether it sends nothing more on the connection that it rides on, because it has keys to ask
+ * about: it calls, for that, when all it has sent is delivered. */
 bool ride_yields(struct link *link);
+/* A link is up: others may go by its stream, if that is its own. */
+void ride_share(struct link *link);
+void ride_unshare(struct link *link);
+/* It could not prove itself: as link_fail(), but one that rides on another link calls. */
+void ride_fail(struct link *link, enum rc rc, const char *why);
 /* The link has no stream any more; does nothing where it does not ride. */
 void ride_end(struct link *link);
-/* The same for all it carries; */
-void rides_end(struct inbound *inbound);
-/* and they are told that its stream has ended. */
-void rides_break(struct inbound *inbound, const char *why);
+/* The same for all of them; */
+void rides_end(struct link_list *riders);
+/* and they are told that the stream has ended. */
+void rides_break(struct link_list *riders, const char *why);
 /* When something was sent last by one of them; 0: never. */
-int64_t rides_used_ms(const struct inbound *inbound);
+int64_t rides_used_ms(const struct link_list *riders);
+
 /* ---- link-test.c */
 
 /* As link_source has it. */
@@ -346,9 +360,9 @@ void news_suspect(const char *local, const char *remote);
 /* ---- intake.c */
 
 /* Whether stanzas of these domains may come. */
-typedef bool intake_covers(const void *owner, const char *from, const char *to);
+typedef bool intake_covers(void *owner, const char *from, const char *to);
 /* For what comes on this stream. */
-struct intake *intake_new(struct stream *stream, intake_covers *covers, const void *owner);
+struct intake *intake_new(struct stream *stream, intake_covers *covers, void *owner);
 /* Before the stream is freed. Accepts a pointer to NULL, leaves NULL. */
 void intake_free(struct intake **intake);
 /* A stanza has come. Takes the arena. */

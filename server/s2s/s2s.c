@@ -193,6 +193,7 @@ void s2s_configure(void)
 	if (s2s.links == NULL) {
 		s2s.links = hash_new();
 		s2s.peers = hash_new();
+		s2s.sharers = hash_new();
 	}
 	bans_watch(s2s_check_bans);
 	inbounds_configure();

@@ -177,11 +177,11 @@ class Called:
                         f" from='{self.domain}' to='{connection.header.get('from')}' id='played' version='1.0'>"
                         f"<stream:features>{features}</stream:features>")
 
-    def admit(self, connection, features=""):
+    def admit(self, connection, features="", after=""):
         """Believes a certificate (SASL EXTERNAL), up to the features after it."""
         self.answer(connection, f"<mechanisms xmlns='{NS.sasl}'><mechanism>EXTERNAL</mechanism></mechanisms>{features}")
         connection.expect("<auth xmlns='%s' mechanism='EXTERNAL'/>" % NS.sasl)
         connection.send(f"<success xmlns='{NS.sasl}'/>")
         connection.restart()
         connection.expect_header()
-        self.answer(connection)
+        self.answer(connection, after)

@@ -26,6 +26,7 @@ static struct config_s2s *settings(void)
 static void begin(void)
 {
 	s2s.links = hash_new();
+	s2s.sharers = hash_new();
 	users_make("romeo", NULL);
 	client_login(&orchard, "romeo", "orchard");
 }
