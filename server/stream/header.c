@@ -63,8 +63,10 @@ static void header_send(struct stream *stream, const char *to, const char *versi
 
 void header_send_anyway(struct stream *stream)
 {
+	const char *to = role_of(stream) == STREAM_TO_SERVER ? stream->login->claim : NULL;
+
 	if (!stream->header_sent)
-		header_send(stream, NULL, XMPP_VERSION);
+		header_send(stream, to, XMPP_VERSION);
 }
 
 void header_initiate(struct stream *stream)

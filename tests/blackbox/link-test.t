@@ -241,7 +241,9 @@ def _():
                 ([f"DNS:{TWO}"], {"signed": False}, "self.signed certificate .*issued by CN=server[0-9]+", "an authority")):
             federation.certify(two, TWO, names, **options)
             two.reload("reloaded")
+            mark = two.log_mark()
             fails(one, TWO, "certificate", text, cure + f'.*insecure = {{ "{TWO}" }}')
+            two.wait_log("stream error received.*policy-violation", since=mark)
         federation.settings[ONE] = federation.settings[TWO] = "dialback = true"
         federation.reload()
         answer = passes(one, TWO, authentication="EXTERNAL is accepted")
