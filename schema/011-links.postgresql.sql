@@ -9,6 +9,7 @@ CREATE UNLOGGED TABLE links (
 	peer TEXT NOT NULL,
 	state TEXT NOT NULL,
 	proved_by TEXT,
+	certificate TEXT,
 	address TEXT,
 	tls TEXT,
 	certificate_expires BIGINT,
@@ -29,6 +30,7 @@ COMMENT ON COLUMN links.domain IS 'The domain here.';
 COMMENT ON COLUMN links.peer IS 'The domain there.';
 COMMENT ON COLUMN links.state IS 'out: finding (DNS), calling, greeting (TLS, SASL), open (not proved yet), proving, up, resting (it has failed, and what is sent comes back), idle (it has failed lately). in: proving, or up.';
 COMMENT ON COLUMN links.proved_by IS 'How who has called has proved itself: EXTERNAL, certificate (dialback that its certificate has answered), dialback, or bidi (the other direction on the same connection was); NULL: not yet.';
+COMMENT ON COLUMN links.certificate IS 'Of a link, what the other server''s certificate rests on: authority, or DANE (signed TLSA records); NULL: it does not count, or there is no connection.';
 COMMENT ON COLUMN links.address IS 'The IP address of the other server; NULL while there is no connection.';
 COMMENT ON COLUMN links.tls IS 'The version of TLS; NULL without.';
 COMMENT ON COLUMN links.certificate_expires IS 'Until when the other server''s certificate is valid, in microseconds since 1970; NULL: it has shown none.';

@@ -10,17 +10,19 @@
 /* ---- statements ---- */
 
 #define COLUMNS \
-	"id, direction, domain, peer, state, proved_by, address, tls, certificate_expires," \
-	" error, since, stream, worker, waiting, stanzas_in, stanzas_out, bytes_in, bytes_out"
+	"id, direction, domain, peer, state, proved_by, certificate, address, tls," \
+	" certificate_expires, error, since, stream, worker, waiting, stanzas_in, stanzas_out," \
+	" bytes_in, bytes_out"
 
 const struct statement link_rows_empty =
     STATEMENT("DELETE FROM links WHERE worker = $1 OR (worker >= $2 AND $1 = 0)");
 
 const struct statement link_rows_insert = STATEMENT_FLEETING(
     "INSERT INTO links (" COLUMNS ")"
-    " SELECT (r->>0)::BIGINT, r->>1, r->>2, r->>3, r->>4, r->>5, r->>6, r->>7, (r->>8)::BIGINT,"
-    " r->>9, (r->>10)::BIGINT, r->>11, (r->>12)::INTEGER, (r->>13)::BIGINT, (r->>14)::BIGINT,"
-    " (r->>15)::BIGINT, (r->>16)::BIGINT, (r->>17)::BIGINT"
+    " SELECT (r->>0)::BIGINT, r->>1, r->>2, r->>3, r->>4, r->>5, r->>6, r->>7, r->>8,"
+    " (r->>9)::BIGINT, r->>10, (r->>11)::BIGINT, r->>12, (r->>13)::INTEGER, (r->>14)::BIGINT, "
+    "(r->>15)::BIGINT,"
+    " (r->>16)::BIGINT, (r->>17)::BIGINT, (r->>18)::BIGINT"
     " FROM jsonb_array_elements($1::JSONB) AS r ON CONFLICT (id) DO NOTHING",
     "INSERT INTO links (" COLUMNS ")"
     " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'),"
@@ -29,28 +31,31 @@ const struct statement link_rows_insert = STATEMENT_FLEETING(
     " json_extract(value, '$[8]'), json_extract(value, '$[9]'), json_extract(value, '$[10]'),"
     " json_extract(value, '$[11]'), json_extract(value, '$[12]'), json_extract(value, '$[13]'),"
     " json_extract(value, '$[14]'), json_extract(value, '$[15]'), json_extract(value, '$[16]'),"
-    " json_extract(value, '$[17]') FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING");
+    " json_extract(value, '$[17]'), json_extract(value, '$[18]')"
+    " FROM json_each($1) WHERE true ON CONFLICT (id) DO NOTHING");
 
 const struct statement link_rows_update = STATEMENT_FLEETING(
     "WITH fresh AS MATERIALIZED (SELECT (r->>0)::BIGINT AS id, r"
     " FROM jsonb_array_elements($1::JSONB) AS r),"
     " mine AS MATERIALIZED (SELECT fresh.* FROM links JOIN fresh ON links.id = fresh.id"
     " FOR UPDATE OF links SKIP LOCKED)"
-    " UPDATE links SET state = r->>4, proved_by = r->>5, address = r->>6, tls = r->>7,"
-    " certificate_expires = (r->>8)::BIGINT, error = r->>9, since = (r->>10)::BIGINT,"
-    " stream = r->>11, waiting = (r->>13)::BIGINT, stanzas_in = (r->>14)::BIGINT,"
-    " stanzas_out = (r->>15)::BIGINT, bytes_in = (r->>16)::BIGINT, bytes_out = (r->>17)::BIGINT"
+    " UPDATE links SET state = r->>4, proved_by = r->>5, certificate = r->>6, address = r->>7,"
+    " tls = r->>8, certificate_expires = (r->>9)::BIGINT, error = r->>10, since = (r->>11)::BIGINT,"
+    " stream = r->>12, waiting = (r->>14)::BIGINT, stanzas_in = (r->>15)::BIGINT,"
+    " stanzas_out = (r->>16)::BIGINT, bytes_in = (r->>17)::BIGINT, bytes_out = (r->>18)::BIGINT"
     " FROM mine WHERE links.id = mine.id",
     "UPDATE links SET state = json_extract(fresh.value, '$[4]'),"
-    " proved_by = json_extract(fresh.value, '$[5]'), address = json_extract(fresh.value, '$[6]'),"
-    " tls = json_extract(fresh.value, '$[7]'),"
-    " certificate_expires = json_extract(fresh.value, '$[8]'),"
-    " error = json_extract(fresh.value, '$[9]'), since = json_extract(fresh.value, '$[10]'),"
-    " stream = json_extract(fresh.value, '$[11]'), waiting = json_extract(fresh.value, '$[13]'),"
-    " stanzas_in = json_extract(fresh.value, '$[14]'),"
-    " stanzas_out = json_extract(fresh.value, '$[15]'),"
-    " bytes_in = json_extract(fresh.value, '$[16]'),"
-    " bytes_out = json_extract(fresh.value, '$[17]')"
+    " proved_by = json_extract(fresh.value, '$[5]'), certificate = json_extract(fresh.value, "
+    "'$[6]'),"
+    " address = json_extract(fresh.value, '$[7]'),"
+    " tls = json_extract(fresh.value, '$[8]'),"
+    " certificate_expires = json_extract(fresh.value, '$[9]'),"
+    " error = json_extract(fresh.value, '$[10]'), since = json_extract(fresh.value, '$[11]'),"
+    " stream = json_extract(fresh.value, '$[12]'), waiting = json_extract(fresh.value, '$[14]'),"
+    " stanzas_in = json_extract(fresh.value, '$[15]'),"
+    " stanzas_out = json_extract(fresh.value, '$[16]'),"
+    " bytes_in = json_extract(fresh.value, '$[17]'),"
+    " bytes_out = json_extract(fresh.value, '$[18]')"
     " FROM json_each($1) AS fresh WHERE links.id = json_extract(fresh.value, '$[0]')");
 
 #define ID_LIST "unnest(translate($1, '[]', '{}')::BIGINT[]) AS listed (id)"
@@ -82,6 +87,7 @@ void link_row_facts(struct text *out, const struct link_fact *fact)
 	put_text(out, fact->is_inbound ? fact->from : fact->to);
 	put_text(out, fact->state);
 	put_text(out, fact->by);
+	put_text(out, fact->certificate);
 	put_text(out, fact->address);
 	put_text(out, fact->tls);
 	if (fact->expires_us == 0)

@@ -60,9 +60,9 @@ def _():
         if rows(one, "peer"):
             raise Failure("there are rows before anybody has written")
         chat(r, j)
-        until_rows(one, [(direction, ONE, TWO, "up", "EXTERNAL", "127.0.0.1", "TLSv1.3", None, "0")
-                         for direction in ("in", "out")],
-                   "direction, domain, peer, state, proved_by, address, tls, error, waiting")
+        until_rows(one, [(direction, ONE, TWO, "up", "EXTERNAL", certificate, "127.0.0.1", "TLSv1.3", None, "0")
+                         for direction, certificate in (("in", None), ("out", "authority"))],
+                   "direction, domain, peer, state, proved_by, certificate, address, tls, error, waiting")
         for since, expires, worker, stream, direction in rows(
                 one, "since, certificate_expires, worker, stream, direction"):
             if not before - 1 < int(since) / 1000000 < time.time() + 1:
