@@ -120,11 +120,13 @@ def _(world, domain):
     check_family(world, domain, "six.", world.hosts[domain].ipv6)
 
 
-@each_server("RFC 6120 3.2.1: by either family, both ways")
+@each_server("RFC 6120 3.2.1: by either family, both ways; our certificate is for servers alone")
 def _(world, domain):
     r, j = world.pair(domain)
     chat(r, j, "to them")
     chat(j, r, "to us")
+    how = "dialback" if "clientAuth" in THEIRS[domain].usage else "EXTERNAL"
+    world.server.wait_log(f"link up.*to={domain} .*by={how}")
 
 
 @each_server("RFC 6120 3.2.1: one address leads nowhere, the other is taken")
