@@ -15,8 +15,8 @@ struct link_fact {
 	bool is_inbound;
 	const char *from, *to;
 	const char *state; /* "up", "resting", ... */
-	const char *by;    /* how it was proved: "EXTERNAL", "certificate", "dialback"; "bidi": that
-	                      the other way was, on the same connection */
+	const char *by;    /* how it was proved: "EXTERNAL", "certificate", "DANE", "dialback";
+	                      "bidi": that the other way was, on the same connection */
 	/* Of a link, what the other end's certificate rests on: "DANE", "authority". */
 	const char *certificate;
 	const char *address, *tls;

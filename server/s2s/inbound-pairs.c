@@ -7,6 +7,7 @@
 #include "core/bans.h"
 #include "core/home.h"
 #include "core/remote.h"
+#include "net/resolver.h"
 #include "s2s/dialback-key.h"
 #include "s2s/s2s-private.h"
 
@@ -37,6 +38,7 @@ struct pair *pair_add(struct inbound *inbound, const char *from, const char *to)
 	pair = mem_alloc_zero(sizeof *pair);
 	pair->from = mem_strdup(from);
 	pair->to = mem_strdup(to);
+	pair->inbound = inbound;
 	pair->id = home_next_id();
 	pair->since_us = time_now_us();
 	LIST_INSERT_HEAD(&inbound->pairs, pair, next);
@@ -63,6 +65,7 @@ void pair_remove(struct inbound *inbound, struct pair *pair)
 	inbound->pair_count--;
 	if (was_proved && !inbound_has_proved(inbound, pair->from))
 		peer_leave(pair->from);
+	resolver_cancel(&pair->query);
 	mem_free(pair->from);
 	mem_free(pair->to);
 	mem_free(pair->key);
@@ -115,10 +118,11 @@ static int pair_fault(const struct pair *pair)
 		return STREAM_HOST_GONE;
 	if (remote_is_ours(pair->from) || policy == S2S_DENIED)
 		return STREAM_POLICY_VIOLATION;
-	/* One that was not proved yet has shown no certificate. */
-	return policy == S2S_SECURE && (pair->how == NULL || pair->how == by_dialback)
-	           ? STREAM_POLICY_VIOLATION
-	           : -1;
+	/* One that was not proved yet has shown no certificate, or one that DNS is asked about. */
+	if (policy == S2S_SECURE &&
+	    (pair->how == NULL ? pair->why == NULL : pair->how == by_dialback))
+		return STREAM_POLICY_VIOLATION;
+	return -1;
 }
 
 void inbound_check(struct inbound *inbound)
@@ -185,35 +189,82 @@ static struct pair *pair_waiting(const struct inbound *inbound)
 	return found;
 }
 
+static void pair_looked_up(const struct resolver_answer *answer, void *state);
+
 static void pairs_ask(struct inbound *inbound)
 {
 	struct pair *pair;
 
 	while (inbound->asked_count < ASKED_MAX && (pair = pair_waiting(inbound)) != NULL) {
 		pair_set_state(inbound, pair, PAIR_ASKED);
-		verify_start(
-		    inbound, pair->to, pair->from, stream_header_id(inbound->stream), pair->key);
+		if (pair->why != NULL)
+			pair->query = resolver_find(pair->from, pair_looked_up, pair);
+		else
+			verify_start(inbound, pair->to, pair->from,
+			    stream_header_id(inbound->stream), pair->key);
 		mem_free(pair->key);
 		pair->key = NULL;
 	}
 }
 
+static bool pair_is_known(const struct pair *pair, const struct resolver_answer *answer)
+{
+	for (size_t i = 0; i < answer->host_count; i++)
+		if (s2s_is_named(pair->inbound->stream, pair->from, &answer->hosts[i]))
+			return true;
+	return false;
+}
+
+/* Who calls may be another machine than those that DNS names, but it shows what one of them does.
+ */
+static void pair_looked_up(const struct resolver_answer *answer, void *state)
+{
+	struct pair *pair = state;
+	struct inbound *inbound = pair->inbound;
+
+	pair->query = NULL;
+	if (stream_is_over(inbound->stream))
+		return;
+	if (pair_is_known(pair, answer)) {
+		result_valid(inbound, pair, "DANE");
+	} else {
+		log_info(stream_log(inbound->stream), "server refused", KV("from", pair->from),
+		    KV("why", pair->why));
+		result_send(inbound, pair->from, pair->to, DIALBACK_ERROR, RC_NOT_AUTHORIZED);
+		pair_remove(inbound, pair);
+		failure_count(inbound);
+	}
+	if (!stream_is_over(inbound->stream))
+		pairs_ask(inbound);
+}
+
+/* A route goes by no DNS. */
+static bool dns_may_know(const struct inbound *inbound, const char *from)
+{
+	return transport_peer_expires(stream_transport(inbound->stream)) != 0 &&
+	       config_s2s_route(s2s_config(), from) == NULL;
+}
+
 /* A certificate that proves the domain does as well as its server would. */
 static void result_check(struct inbound *inbound, const struct dialback *result)
 {
+	bool is_secure = s2s_policy(result->from) != S2S_DIALBACK;
 	const char *why = NULL;
+	struct pair *pair;
 
 	if (s2s_is_certified(inbound->stream, result->from, &why)) {
 		result_valid(inbound, pair_add(inbound, result->from, result->to), "certificate");
 		return;
 	}
-	if (s2s_policy(result->from) != S2S_DIALBACK) {
+	if (is_secure && !dns_may_know(inbound, result->from)) {
 		log_info(stream_log(inbound->stream), "server refused", KV("from", result->from),
 		    KV("why", why));
 		result_refuse(inbound, result, RC_NOT_AUTHORIZED);
 		return;
 	}
-	pair_add(inbound, result->from, result->to)->key = mem_strdup(result->key);
+	pair = pair_add(inbound, result->from, result->to);
+	pair->key = mem_strdup(result->key);
+	pair->why = is_secure ? why : NULL;
 	pairs_ask(inbound);
 }
 

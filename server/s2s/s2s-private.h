@@ -123,6 +123,11 @@ struct pair {
 	char *to;         /* ours */
 	char *key;        /* while it waits to be asked about; else NULL */
 	const char *how;  /* it was proved; constant */
+	/* Why the certificate does not count by itself, constant: what is asked about is that, in
+	 * DNS. NULL: the key, of the server. */
+	const char *why;
+	struct resolver_query *query;
+	struct inbound *inbound;
 	enum { PAIR_WAITING, PAIR_ASKED, PAIR_PROVED } state;
 };
 
@@ -168,6 +173,10 @@ struct cargo *cargo_new(const struct stanza *stanza, struct receipt *receipt);
 enum config_s2s_policy s2s_policy(const char *domain);
 /* Whether the other end's certificate proves it, by who has issued it; else why not. */
 bool s2s_is_certified(const struct stream *stream, const char *domain, const char **why_out);
+
+/* Whether DNS names the one that the other end has shown, at that host of the domain (DANE). */
+bool s2s_is_named(
+    const struct stream *stream, const char *domain, const struct resolver_host *host);
 
 /* What the certificate of a server that we have called is worth. */
 struct proof {

@@ -44,6 +44,23 @@ bool s2s_is_certified(const struct stream *stream, const char *domain, const cha
 	return trust != NULL && transport_peer_is(stream_transport(stream), trust, domain, why_out);
 }
 
+static enum tls_dane s2s_dane(const struct stream *stream, const char *domain,
+    const struct resolver_host *host, const char **why_out)
+{
+	const struct tls_trust *trust = home_config()->trust;
+
+	return trust == NULL
+	           ? TLS_DANE_SILENT
+	           : transport_peer_dane(stream_transport(stream), trust, domain, host, why_out);
+}
+
+bool s2s_is_named(const struct stream *stream, const char *domain, const struct resolver_host *host)
+{
+	const char *why;
+
+	return s2s_dane(stream, domain, host, &why) == TLS_DANE_PROVES;
+}
+
 /* Whoever has published records wants nobody else to be believed, dialback or not. */
 static struct proof dane_refuses(
     const struct stream *stream, const struct resolver_host *host, const char *why)

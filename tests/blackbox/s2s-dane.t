@@ -40,6 +40,12 @@ class Place:
     def is_good(self):
         return self.outcome in ("DANE", "authority")
 
+    def proves_by(self):
+        """What proves the domain when its server calls; records for the host called do not count against it."""
+        if not self.private and self.options.get("signed", True):
+            return "EXTERNAL"
+        return "DANE" if self.is_good() else None
+
 
 def places(private):
     """`outcome`: what a link says of the certificate, or the reason in the log why there is none."""
@@ -158,6 +164,25 @@ def _():
             if place.outcome.startswith("the TLSA"):
                 expect_none(one, r, place)
                 one.wait_log(f"certificate refused by TLSA records.*host=xmpp.{place.domain} ")
+
+
+@test("RFC 7712 5.1: who calls and shows a certificate that signed DNS names has proved its domain by that",
+      when=shutil.which("knotd"))
+def _():
+    with town() as (federation, one, all_places):
+        r = federation.account("romeo", ONE).login(presence=True)
+        # Whose clients can log in.
+        for place in filter(lambda place: place.names is None, all_places):
+            note(f"{place.domain}: {place.what}")
+            j = federation.account("juliet", place.domain).login(presence=True)
+            j.send(f"<message to='{r.jid}' id='m' type='chat'><body>?</body></message>")
+            if place.proves_by():
+                r.expect(f"<message from='{j.jid}' id='m'/>")
+                one.wait_log(f"server proved.*from={place.domain} .*by={place.proves_by()} ")
+            else:
+                j.expect("<message type='error' id='m'/>")
+                one.wait_log(f"server refused.*from={place.domain} ")
+            j.close()
 
 
 main(server=False)
