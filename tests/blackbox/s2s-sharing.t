@@ -147,15 +147,16 @@ def _():
 
 @test("XEP-0288 2.2: on a connection that is shared stanzas come for each domain, once it is proved")
 def _():
-    for proved in (False, True):
+    for proof in ("none", "asked for", "given"):
         with shared(features=BIDI) as (_, _, link, _, o):
-            if proved:
+            if proof != "none":
                 write(o, "m")
                 asked(link)
+            if proof == "given":
                 answer(link, "valid")
                 gets(link, "m")
             link.send(f"<message from='x@{TWO}' to='{o.jid}' id='back'/>")
-            if proved:
+            if proof == "given":
                 o.expect("<message id='back'/>")
             else:
                 link.expect_stream_error("invalid-from")
