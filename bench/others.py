@@ -19,6 +19,8 @@ def version(name):
 def prosody(lib):
     class Prosody(lib.prosody.Prosody):
         log_level = "warn"
+        # By itself it lets TCP keep what is small until there is more, or the other end acknowledges.
+        settings = "network_settings = { nagle = false }"
     return Prosody
 
 

@@ -28,6 +28,7 @@ s2s_secure_auth = true
 s2s_insecure_domains = {{ {trusting} }}
 unbound = {{ resolvconf = false; hoststxt = false; forward = "{dns[0]}@{dns[1]}";
   options = {{ ["do-not-query-localhost:"] = "no"; }} }}
+{settings}
 """
 DOMAIN = """
 {kind}
@@ -43,6 +44,7 @@ def _list(values):
 class Prosody(OtherServer):
     name, program, log_name = "Prosody", "prosody", "prosody.log"
     log_level = "debug"
+    settings = ""  # more lines for all domains
     modules = {}  # more of them, of single domains
     wrong = "names other domains"  # what is so with a certificate that it has for no domain of its own
 
@@ -55,7 +57,8 @@ class Prosody(OtherServer):
     def configure(self):
         # Each address gets each port, which does no harm.
         text = CONFIG.format(
-            directory=self.directory, level=self.log_level, c2s=self.c2s, dns=self.dns, trusting=_list(self.trusting),
+            directory=self.directory, level=self.log_level, settings=self.settings, c2s=self.c2s, dns=self.dns,
+            trusting=_list(self.trusting),
             s2s_ports="; ".join(str(port) for port in sorted({port for _, port in self.listens})),
             s2s_addresses=_list(address for address, _ in self.listens))
         kinds = [(f'VirtualHost "{domain}"', domain) for domain in self.domains]
