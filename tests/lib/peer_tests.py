@@ -166,7 +166,25 @@ def _(world):
         client.expect_nothing("<message type='chat'/>")
 
 
-@test("killed in mid-stream, and there again: gone and back, errors meanwhile, nobody else notices", timeout=120)
+@test("godwit is killed in mid-stream, and there again: contacts see each other again")
+def _(world):
+    r, j, server = world.ours(), world.theirs(THEIRS), world.server
+    befriend(r, j)
+    # What it has told its client outlives it.
+    r.expect_push(j.bare, subscription="both")
+    for number in range(200):
+        r.message(j.jid, id=f"burst{number}")
+    j.expect("<message id='burst0'/>")
+    server.kill()
+    server.start()
+    again = r.account.login(presence=True)
+    again.expect(f"<presence from='{j.jid}' type='{ABSENT}'/>", timeout=20)
+    j.expect(f"<presence from='{again.jid}' type='{ABSENT}'/>", timeout=20)
+    chat(again, j, "after")
+    chat(j, again, "back")
+
+
+@test("they are killed in mid-stream, and there again: gone and back, errors meanwhile, nobody else notices", timeout=120)
 def _(world):
     r, bystander, server, other = world.ours(), world.ours(), world.server, world.others[0]
     j, room = world.theirs(THEIRS), f"ball@rooms.{THEIRS}"
