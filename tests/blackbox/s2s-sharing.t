@@ -162,7 +162,7 @@ def _():
                 link.expect_stream_error("invalid-from")
 
 
-@test("XEP-0220 2.6.2: two servers, one of two domains: one connection to the other is enough")
+@test("XEP-0220 2.6.2: two servers, one of two domains, whether they share a connection or not")
 def _():
     with Federation(settings="dialback = true bidi = false") as federation:
         one, two = federation.start(ONE, OTHER), federation.start(TWO)
@@ -174,9 +174,6 @@ def _():
             for receiver, sender in ((j, client), (client, j)):
                 sender.send(f"<message to='{receiver.jid}' id='m'/>")
                 receiver.expect(f"<message from='{sender.jid}' id='m'/>")
-        streams = {line.split("stream=")[1].split()[0] for line in one.log().splitlines() if "link up" in line}
-        if len(streams) != 1:
-            raise Failure(f"links are up on {streams}")
 
 
 main(server=False)
