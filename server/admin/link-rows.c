@@ -24,8 +24,6 @@
 #define SWEEP_MS 10000
 /* Looks at all links take one part in so many of the time, however many there are. */
 #define LOOK_SHARE 20
-/* Of so many sweeps one writes a row though nothing has changed. */
-#define WITNESS_SWEEPS 6
 /* Rows written at a time. */
 #define CHUNK 500
 
@@ -42,15 +40,14 @@ static _Thread_local struct {
 	const struct link_source *source;
 	struct hash *by_id;          /* NULL: stopped, or never started */
 	struct timer *flush, *sweep; /* the second is set while there are rows */
-	unsigned look, sweeps;
+	unsigned look;
 	unsigned pause_ms;  /* until the next flush, at least */
 	unsigned under_way; /* statements; the next flush comes behind them */
 	size_t updating;    /* rows of the one among them */
 	bool is_asked;      /* there is something to be written */
 	bool is_emptied;    /* what was left behind is gone */
-	bool is_sweeping;   /* traffic counts */
-	bool wants_witness;
-	bool is_in_doubt; /* the table may lack something */
+	bool is_sweeping;   /* traffic counts, be it the blank of a link that is kept up */
+	bool is_in_doubt;   /* the table may lack something */
 } rows;
 
 /* One flush. */
@@ -144,7 +141,7 @@ static void row_append(struct text *out, const struct batch *batch)
 static bool is_as_written(const struct link_row *row, uint64_t facts, uint64_t traffic)
 {
 	return row->known == ROW_PRESENT && row->facts == facts &&
-	       (row->traffic == traffic || !rows.is_sweeping) && !rows.wants_witness;
+	       (row->traffic == traffic || !rows.is_sweeping);
 }
 
 static void row_put(struct batch *batch, struct link_row *row)
@@ -156,7 +153,6 @@ static void row_put(struct batch *batch, struct link_row *row)
 		rows.updating++;
 	}
 	row->known = ROW_PRESENT;
-	rows.wants_witness = false;
 	batch->written++;
 }
 
@@ -334,8 +330,6 @@ static void sweep_due(void *state)
 		rows_doubt();
 	rows.is_in_doubt = false;
 	rows.is_sweeping = true;
-	rows.sweeps++;
-	rows.wants_witness |= rows.sweeps % WITNESS_SWEEPS == 0;
 	links_changed();
 }
 

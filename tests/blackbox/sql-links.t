@@ -80,7 +80,10 @@ def _():
     with apart() as federation:
         r = federation.account("romeo", ONE).login(presence=True)
         j = federation.account("juliet", TWO).login(presence=True)
-        chat(r, j, 10)
+        chat(r, j)
+        for server in federation.servers.values():
+            until_rows(server, [("in",), ("out",)], "direction", "state = 'up'")
+        chat(r, j, 9)
         for server in federation.servers.values():
             until_rows(server, [("in", "10", "0"), ("out", "0", "10")], "direction, stanzas_in, stanzas_out",
                        timeout=25)
@@ -246,17 +249,16 @@ def _():
         until_rows(one, [], where="direction = 'out'")
 
 
-@test("a table that was emptied is filled again", timeout=60, when=POSTGRESQL)
+@test("a table that was emptied is filled again, though nobody writes", timeout=90, when=POSTGRESQL)
 def _():
-    with apart() as federation:
+    with apart("keepalive = 10") as federation:
         one = federation.servers[ONE]
         r = federation.account("romeo", ONE).login(presence=True)
         j = federation.account("juliet", TWO).login(presence=True)
         chat(r, j)
         until_rows(one, [("in", TWO, "up"), ("out", TWO, "up")])
         one.sql("TRUNCATE links")
-        chat(r, j)
-        until_rows(one, [("in", TWO, "up"), ("out", TWO, "up")], timeout=40)
+        until_rows(one, [("in", TWO, "up"), ("out", TWO, "up")], timeout=60)
 
 
 @test("an administrator makes no rows and changes none")
