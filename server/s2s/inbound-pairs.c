@@ -14,6 +14,8 @@
 enum { FAILURES_MAX = 20 };
 /* Domains that a connection has us call at a time; the next wait for an answer. */
 enum { ASKED_MAX = 5 };
+/* Keys that are looked at in one go. */
+enum { JUDGED_MAX = 5 };
 
 static const char by_dialback[] = "dialback";
 
@@ -118,11 +120,13 @@ static int pair_fault(const struct pair *pair)
 		return STREAM_HOST_GONE;
 	if (remote_is_ours(pair->from) || policy == S2S_DENIED)
 		return STREAM_POLICY_VIOLATION;
-	/* One that was not proved yet has shown no certificate, or one that DNS is asked about. */
-	if (policy == S2S_SECURE &&
-	    (pair->how == NULL ? pair->why == NULL : pair->how == by_dialback))
-		return STREAM_POLICY_VIOLATION;
-	return -1;
+	/* One that waits will be looked at by what holds then; one that is asked about has shown no
+	 * certificate, or one that DNS is asked about. */
+	if (policy != S2S_SECURE || pair->state == PAIR_WAITING)
+		return -1;
+	return (pair->how == NULL ? pair->why == NULL : pair->how == by_dialback)
+	           ? STREAM_POLICY_VIOLATION
+	           : -1;
 }
 
 void inbound_check(struct inbound *inbound)
@@ -178,33 +182,28 @@ static void result_refuse(struct inbound *inbound, const struct dialback *result
 	failure_count(inbound);
 }
 
-/* The one that has waited for longest, or NULL. */
-static struct pair *pair_waiting(const struct inbound *inbound)
+/* The one that has waited for longest; NULL: there is none, or it is not its turn. */
+static struct pair *pair_next(const struct inbound *inbound)
 {
 	struct pair *pair, *found = NULL;
 
+	if (stream_is_over(inbound->stream) || inbound->asked_count >= ASKED_MAX)
+		return NULL;
 	LIST_FOREACH (pair, &inbound->pairs, next)
 		if (pair->key != NULL)
 			found = pair;
 	return found;
 }
 
-static void pair_looked_up(const struct resolver_answer *answer, void *state);
+static void pairs_judge(struct inbound *inbound);
 
-static void pairs_ask(struct inbound *inbound)
+static void pair_refuse(struct inbound *inbound, struct pair *pair, const char *why)
 {
-	struct pair *pair;
-
-	while (inbound->asked_count < ASKED_MAX && (pair = pair_waiting(inbound)) != NULL) {
-		pair_set_state(inbound, pair, PAIR_ASKED);
-		if (pair->why != NULL)
-			pair->query = resolver_find(pair->from, pair_looked_up, pair);
-		else
-			verify_start(inbound, pair->to, pair->from,
-			    stream_header_id(inbound->stream), pair->key);
-		mem_free(pair->key);
-		pair->key = NULL;
-	}
+	log_info(
+	    stream_log(inbound->stream), "server refused", KV("from", pair->from), KV("why", why));
+	result_send(inbound, pair->from, pair->to, DIALBACK_ERROR, RC_NOT_AUTHORIZED);
+	pair_remove(inbound, pair);
+	failure_count(inbound);
 }
 
 static bool pair_is_known(const struct pair *pair, const struct resolver_answer *answer)
@@ -225,17 +224,11 @@ static void pair_looked_up(const struct resolver_answer *answer, void *state)
 	pair->query = NULL;
 	if (stream_is_over(inbound->stream))
 		return;
-	if (pair_is_known(pair, answer)) {
+	if (pair_is_known(pair, answer))
 		result_valid(inbound, pair, "DANE");
-	} else {
-		log_info(stream_log(inbound->stream), "server refused", KV("from", pair->from),
-		    KV("why", pair->why));
-		result_send(inbound, pair->from, pair->to, DIALBACK_ERROR, RC_NOT_AUTHORIZED);
-		pair_remove(inbound, pair);
-		failure_count(inbound);
-	}
-	if (!stream_is_over(inbound->stream))
-		pairs_ask(inbound);
+	else
+		pair_refuse(inbound, pair, pair->why);
+	pairs_judge(inbound);
 }
 
 /* A route goes by no DNS. */
@@ -246,26 +239,58 @@ static bool dns_may_know(const struct inbound *inbound, const char *from)
 }
 
 /* A certificate that proves the domain does as well as its server would. */
-static void result_check(struct inbound *inbound, const struct dialback *result)
+static void pair_judge(struct inbound *inbound, struct pair *pair)
 {
-	bool is_secure = s2s_policy(result->from) != S2S_DIALBACK;
+	char *key = pair->key;
 	const char *why = NULL;
-	struct pair *pair;
 
-	if (s2s_is_certified(inbound->stream, result->from, &why)) {
-		result_valid(inbound, pair_add(inbound, result->from, result->to), "certificate");
-		return;
+	pair->key = NULL;
+	if (s2s_is_certified(inbound->stream, pair->from, &why)) {
+		result_valid(inbound, pair, "certificate");
+	} else if (s2s_policy(pair->from) == S2S_DIALBACK) {
+		pair_set_state(inbound, pair, PAIR_ASKED);
+		verify_start(inbound, pair->to, pair->from, stream_header_id(inbound->stream), key);
+	} else if (dns_may_know(inbound, pair->from)) {
+		pair_set_state(inbound, pair, PAIR_ASKED);
+		pair->why = why;
+		pair->query = resolver_find(pair->from, pair_looked_up, pair);
+	} else {
+		pair_refuse(inbound, pair, why);
 	}
-	if (is_secure && !dns_may_know(inbound, result->from)) {
-		log_info(stream_log(inbound->stream), "server refused", KV("from", result->from),
-		    KV("why", why));
-		result_refuse(inbound, result, RC_NOT_AUTHORIZED);
+	mem_free(key);
+}
+
+static void pairs_turn(struct mail *mail)
+{
+	struct inbound *inbound = CONTAINER_OF(mail, struct inbound, turn);
+
+	inbound->has_turn = false;
+	if (inbound->stream != NULL)
+		pairs_judge(inbound);
+	inbound_unref(inbound);
+}
+
+/* A few of those that wait, then it is others' turn: to look into a certificate of many names takes
+ * its time. After each few comes another turn, until none waits. */
+static void pairs_judge(struct inbound *inbound)
+{
+	struct pair *pair = pair_next(inbound);
+
+	if (pair == NULL || inbound->has_turn)
 		return;
+	for (int i = 0; i < JUDGED_MAX && pair != NULL; i++) {
+		pair_judge(inbound, pair);
+		pair = pair_next(inbound);
 	}
-	pair = pair_add(inbound, result->from, result->to);
-	pair->key = mem_strdup(result->key);
-	pair->why = is_secure ? why : NULL;
-	pairs_ask(inbound);
+	inbound->has_turn = true;
+	inbound_ref(inbound);
+	worker_post(worker_current(), &inbound->turn, pairs_turn);
+}
+
+static void result_wait(struct inbound *inbound, const struct dialback *result)
+{
+	pair_add(inbound, result->from, result->to)->key = mem_strdup(result->key);
+	pairs_judge(inbound);
 }
 
 static void result_receive(struct inbound *inbound, const struct dialback *result)
@@ -278,7 +303,7 @@ static void result_receive(struct inbound *inbound, const struct dialback *resul
 	else if (rc != RC_OK && pair == NULL)
 		result_refuse(inbound, result, rc);
 	else if (pair == NULL)
-		result_check(inbound, result);
+		result_wait(inbound, result);
 }
 
 /* Section 2.2.1: who is not who he says, and nobody else either, has nothing to do here. */
@@ -317,8 +342,7 @@ void inbound_told(struct inbound *inbound, const struct verify *verify)
 	    pair->state != PAIR_ASKED)
 		return;
 	result_tell(inbound, pair, verify);
-	if (!stream_is_over(inbound->stream))
-		pairs_ask(inbound);
+	pairs_judge(inbound);
 }
 
 /* ---- keys that were shown in our name ---- */

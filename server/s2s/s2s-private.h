@@ -141,6 +141,8 @@ struct inbound {
 	struct link_list riders;
 	LIST_HEAD(, pair) pairs;
 	size_t pair_count, asked_count;
+	struct mail turn; /* for keys that wait, */
+	bool has_turn;    /* on its way */
 	struct timer *timer;
 	int64_t used_ms;
 	unsigned failures;   /* domains that were not proved */

@@ -78,6 +78,16 @@ def _():
             raise Failure("it is not the next one's turn")
 
 
+@test("keys of many domains that one certificate proves: all are answered, in order")
+def _():
+    with Federation(ONE, settings="dialback = true") as federation:
+        stranger = peer(federation.servers[ONE],
+                        identity=federation.authority.issue([f"DNS:{name}" for name in NAMES]))
+        stranger.send("".join(f"<db:result from='{name}' to='{ONE}'>00</db:result>" for name in NAMES))
+        for name in NAMES:
+            stranger.expect_next(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{name}' type='valid'/>")
+
+
 @test("a connection that ends without a word has nobody called whom nobody here knows")
 def _():
     with Federation(ONE, workers=1, settings="dialback = true") as federation, \
