@@ -1,9 +1,12 @@
 """peer_tests.py - what has to be true beside any real server: the tests of blackbox/peer-prosody.t and
 peer-ejabberd.t. Each side has several domains, for what they shall think of each other's certificates.
 """
+import json
+import re
 import signal
 
 from . import peering
+from .connection import Failure
 from .element import ABSENT, NS
 from .names import SRV, A, Names, address, srv
 from .peering import arrive, befriend, chat, expect_refusal, test
@@ -164,6 +167,29 @@ def _(world):
     expect_refusal(j, "back")
     for client in (r, j):
         client.expect_nothing("<message type='chat'/>")
+
+
+def tried(world, ours, theirs):
+    """Whether godwitctl link test gets there, the step that it ends with, and what that says."""
+    done = world.server.ctl("--json", "link", "test", theirs, "--from", ours, check=False)
+    answer = json.loads(done.stdout)
+    if answer["passed"] != (done.returncode == 0):
+        raise Failure(f"ended with {done.returncode}: {answer}")
+    return answer["passed"], answer["steps"][-1]["step"], answer["steps"][-1]["text"]
+
+
+@test("godwitctl link test goes there, and says where it ends")
+def _(world):
+    for ours, theirs, passes, where, words in (
+            (OURS, THEIRS, True, "authentication", "^EXTERNAL is accepted$"),
+            (OUR_OLD, THEIR_OLD, True, "authentication", "EXTERNAL is .*; dialback: it judges our key valid$"),
+            (OURS, SELF, False, "certificate", "^self.signed certificate"),
+            (OURS, EXPIRED, False, "certificate", "^certificate has expired"),
+            (OURS, WRONG, False, "certificate", world.others[0].wrong),
+            (OUR_BAD, THEIRS, False, "authentication", ".")):
+        found = tried(world, ours, theirs)
+        if found[:2] != (passes, where) or not re.search(words, found[2]):
+            raise Failure(f"from {ours} to {theirs}: {found}")
 
 
 @test("godwit is killed in mid-stream, and there again: contacts see each other again")
