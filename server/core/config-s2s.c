@@ -49,7 +49,7 @@ const struct config_key config_s2s_keys[] = {
 	    connections_per_domain, 20, 1, 100000, "Connections that one domain may have to us."),
 	SECTION_NUMBER(
 	    pairs_per_connection, 100, 1, 100000, "Pairs of domains on one connection to us."),
-	SECTION_SIZE(queue_stanzas, 1000, 1, "Stanzas that may wait for a link."),
+	SECTION_SIZE(queue_stanzas, 1000, 1, "Stanzas that may wait for a link, but for presence."),
 	SECTION_SIZE(queue_bytes, 4194304, 65536, "Bytes that may wait for a link."),
 	SECTION_SIZE(stanza_bytes, 524288, 10000, "Largest stanza of another server."),
 	SECTION_SIZE(bytes_per_second, 1048576, 0,

@@ -29,9 +29,13 @@ void queue_add(struct link *link, struct cargo *cargo)
 	link->waiting_bytes += cargo->bytes;
 }
 
+/* Presence is counted by its bytes alone: who comes online asks all his contacts at once, and after
+ * our start all do. */
 bool queue_has_room(const struct link *link, const struct cargo *cargo)
 {
-	return link->waiting_count < s2s_config()->queue_stanzas &&
+	bool is_counted = stanza_kind(cargo->stanza) != STANZA_PRESENCE;
+
+	return (!is_counted || link->waiting_count < s2s_config()->queue_stanzas) &&
 	       link->waiting_bytes + cargo->bytes <= s2s_config()->queue_bytes;
 }
 

@@ -120,4 +120,19 @@ def _():
         r.expect(f"<presence from='{j.jid}' to='{r.jid}' type='unavailable'/>")
 
 
+@test("RFC 6121 4.3.1: who has many contacts on a server asks for all of them, though nothing leads there yet")
+def _():
+    with couple() as (two, romeo, juliet):
+        contacts = [f"c{number}@{TWO}" for number in range(1200)]
+        romeo.server.sql("INSERT INTO roster_items (domain, username, contact, subscription) VALUES "
+                         + ", ".join(f"('{ONE}', '{romeo.username}', '{contact}', 'both')" for contact in contacts))
+        r = online(romeo)
+        waiting = set(contacts)
+        while waiting:
+            presence = r.expect("<presence/>")
+            if presence.get("type") == "error":
+                raise Failure("nobody was asked")
+            waiting.discard(presence.get("from"))
+
+
 main(server=False)

@@ -47,16 +47,21 @@ static struct link *link_about(const char *remote)
 	return link;
 }
 
-static struct cargo *cargo_of(const char *id)
+static struct cargo *cargo_typed(enum stanza_type type, const char *id)
 {
 	struct arena *arena = arena_new(0);
 	struct stanza *stanza =
-	    stanza_new(MESSAGE_CHAT, orchard.session->jid, jid_parse(arena, "juliet@" THERE), id);
+	    stanza_new(type, orchard.session->jid, jid_parse(arena, "juliet@" THERE), id);
 	struct cargo *cargo = cargo_new(stanza, NULL);
 
 	stanza_unref(&stanza);
 	arena_free(&arena);
 	return cargo;
+}
+
+static struct cargo *cargo_of(const char *id)
+{
+	return cargo_typed(MESSAGE_CHAT, id);
 }
 
 /* Of each that came back the id and why. */
@@ -115,8 +120,10 @@ static void test_queue(void **state)
 	came_back("");
 	link_take(link, cargo_of("3"));
 	came_back("3 resource-constraint\n");
+	link_take(link, cargo_typed(PRESENCE_PROBE, "p"));
+	came_back("");
 	settings()->queue_stanzas = 100;
-	settings()->queue_bytes = link->waiting_bytes / 2 * 3;
+	settings()->queue_bytes = link->waiting_bytes + TAILQ_FIRST(&link->waiting)->bytes / 2 * 3;
 	link_take(link, cargo_of("4"));
 	link_take(link, cargo_of("5"));
 	came_back("5 resource-constraint\n");
@@ -124,7 +131,7 @@ static void test_queue(void **state)
 	assert_int_equal(link->state, LINK_RESTING);
 	assert_int_equal(link->waiting_count + link->waiting_bytes, 0);
 	came_back("1 remote-server-not-found\n2 remote-server-not-found\n"
-		  "4 remote-server-not-found\n");
+		  "p remote-server-not-found\n4 remote-server-not-found\n");
 	link_take(link, cargo_of("6"));
 	came_back("6 remote-server-not-found\n");
 	end();
