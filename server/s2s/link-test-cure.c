@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "core/config.h"
 #include "core/home.h"
-#include "s2s/s2s-private.h"
+#include "s2s/link-test.h"
 
 const char *cure_of_policy(struct arena *arena, const char *remote)
 {

@@ -318,18 +318,6 @@ bool link_test(
 /* Ends the one that is under way, if there is one. */
 void link_test_stop(void);
 
-/* ---- link-test-cure.c: what an administrator can do about a step that has failed; made in the
- * arena, or constant */
-
-const char *cure_of_policy(struct arena *arena, const char *remote);
-const char *cure_of_dns(struct arena *arena, enum resolver_status status, const char *remote);
-const char *cure_of_tcp(const char *why);
-const char *cure_of_tls(const char *why);
-const char *cure_of_certificate(struct arena *arena, const char *why, const char *remote);
-/* Of the server's having refused us, by EXTERNAL, and by dialback with this outcome, or by ending
- * the stream (DIALBACK_ASKS). */
-const char *cure_of_refusal(struct arena *arena, const char *local, enum dialback_type outcome);
-
 /* ---- verify.c */
 
 /* Asks the server of `remote` about a key that was shown on the stream of that id; inbound_told()
