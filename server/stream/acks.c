@@ -2,11 +2,12 @@
  * An <r/> is answered at once with what is settled; when more is, another <a/> follows by itself.
  * We ask for an <a/> at the end of a round in which something was sent whose arrival matters, one
  * question at a time; after an answer that brings no news we wait until there is more to ask about,
- * or the two ends would go on for ever. There is no resumption yet: `resume` is ignored. */
+ * or the two ends would go on for ever. */
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "net/transport.h"
 #include "stream/stream-private.h"
 #include "xml/element.h"
 #include "xmpp/ns.h"
@@ -16,7 +17,7 @@
 /* But no further than so many times. */
 #define BURST 2
 
-static const char *ns_of(const struct element *element)
+const char *acks_ns(const struct element *element)
 {
 	return element_is(element, NS_SM2, NULL) ? NS_SM2 : NS_SM;
 }
@@ -27,10 +28,10 @@ bool is_sm(const struct element *element)
 }
 
 /* Section 9: recoverable. */
-static void send_failed(struct stream *stream, const struct element *element, enum rc rc)
+void acks_refuse(struct stream *stream, const struct element *element, enum rc rc)
 {
 	text_printf(stream_output(stream),
-	    "<failed xmlns='%s'><%s xmlns='" NS_STANZA_ERROR "'/></failed>", ns_of(element),
+	    "<failed xmlns='%s'><%s xmlns='" NS_STANZA_ERROR "'/></failed>", acks_ns(element),
 	    rc_name(rc));
 }
 
@@ -42,15 +43,16 @@ static void send_a(struct stream *stream)
 	sm_told(sm);
 }
 
-/* Section 3: after bind, and once. */
+/* Section 3: after bind, or once it is known which server has called, and once. */
 static void handle_enable(struct stream *stream, const struct element *element)
 {
-	if (stream->stage != STAGE_BOUND || stream->sm != NULL) {
-		send_failed(stream, element, RC_UNEXPECTED_REQUEST);
+	if (stream->stage != STAGE_BOUND || stream->sm != NULL ||
+	    role_of(stream) == STREAM_TO_SERVER) {
+		acks_refuse(stream, element, RC_UNEXPECTED_REQUEST);
 		return;
 	}
-	text_printf(stream_output(stream), "<enabled xmlns='%s'/>", ns_of(element));
-	stream->sm = sm_new(ns_of(element));
+	stream->sm = sm_new(acks_ns(element));
+	resume_enable(stream, element);
 }
 
 static void handle_r(struct stream *stream)
@@ -70,6 +72,16 @@ static void fail_too_high(struct stream *stream, uint32_t h)
 		"<handled-count-too-high xmlns='%s' h='%" PRIu32 "' send-count='%" PRIu32 "'/>",
 		stream->sm->ns, h, sent));
 	arena_free(&arena);
+}
+
+bool acks_take_h(struct stream *stream, uint32_t h)
+{
+	if (sm_acknowledge(stream->sm, h) != SM_TOO_HIGH)
+		return true;
+	if (stream->login != NULL)
+		stream->login->awaits_sm = AWAITS_NO_SM;
+	fail_too_high(stream, h);
+	return false;
 }
 
 static void handle_a(struct stream *stream, const struct element *element)
@@ -100,11 +112,13 @@ void acks_element(struct stream *stream, const struct element *element)
 	if (element_is(element, NULL, "enable"))
 		handle_enable(stream, element);
 	else if (element_is(element, NULL, "resume"))
-		send_failed(stream, element, RC_FEATURE_NOT_IMPLEMENTED);
+		resume_asked(stream, element);
+	else if (resume_answered(stream, element))
+		return;
 	else if (!element_is(element, NULL, "r") && !element_is(element, NULL, "a"))
 		stream_fail(stream, STREAM_UNSUPPORTED_STANZA_TYPE, NULL);
-	else if (stream->sm == NULL)
-		send_failed(stream, element, RC_UNEXPECTED_REQUEST);
+	else if (!stream_has_sm(stream))
+		acks_refuse(stream, element, RC_UNEXPECTED_REQUEST);
 	else if (element_is(element, NULL, "r"))
 		handle_r(stream);
 	else
@@ -129,13 +143,40 @@ void acks_round(struct stream *stream)
 	sm->requested_ms = worker_now_ms();
 }
 
+void acks_finish(struct stream *stream)
+{
+	if (stream_has_sm(stream) && stream->sm->told != stream->sm->handled)
+		send_a(stream);
+}
+
+/* So long without an answer to what was asked. */
+static bool is_silent(const struct stream *stream)
+{
+	const struct sm *sm = stream->sm;
+
+	return sm->requested && worker_now_ms() - sm->requested_ms > ANSWER_MS;
+}
+
+bool stream_is_silent(const struct stream *stream)
+{
+	return stream_has_sm(stream) && is_silent(stream);
+}
+
+bool stream_takes_more(const struct stream *stream)
+{
+	const struct stream_settings *settings = stream->settings;
+
+	if (transport_is_full(stream->transport))
+		return false;
+	return stream->sm == NULL || (stream->tokens.count < settings->max_unacked &&
+					 stream->tokens.bytes < settings->max_unacked_bytes);
+}
+
 void acks_check_bounds(struct stream *stream)
 {
 	const struct stream_settings *settings = stream->settings;
-	const struct sm *sm = stream->sm;
 	size_t count = stream->tokens.count - stream->tokens.plain, bytes = stream->tokens.bytes;
-	bool silent = sm->requested && worker_now_ms() - sm->requested_ms > ANSWER_MS;
-	size_t times = silent ? 1 : BURST;
+	size_t times = is_silent(stream) ? 1 : BURST;
 
 	if (count > settings->max_unacked * times || bytes > settings->max_unacked_bytes * times)
 		stream_fail(stream, STREAM_RESOURCE_CONSTRAINT, "too much is unacknowledged");

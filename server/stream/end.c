@@ -82,6 +82,7 @@ void stream_fail_with(
 		log_info(stream->log, "stream error sent", KV("condition", name), KV("text", text));
 	if (can_speak(stream)) {
 		header_send_anyway(stream);
+		acks_finish(stream);
 		out = transport_output(stream->transport);
 		text_printf(out, "<stream:error><%s xmlns='" NS_STREAM_ERROR "'/>", name);
 		if (text != NULL) {
@@ -113,6 +114,7 @@ void stream_end(struct stream *stream)
 {
 	if (can_speak(stream)) {
 		header_send_anyway(stream);
+		acks_finish(stream);
 		end_tag_send(stream);
 	}
 	stream_over(stream, "ended by the server");
@@ -120,8 +122,10 @@ void stream_end(struct stream *stream)
 
 void stream_answer_end(struct stream *stream)
 {
-	if (can_speak(stream))
+	if (can_speak(stream)) {
+		acks_finish(stream);
 		end_tag_send(stream);
+	}
 	stream_over(stream, "ended by the peer");
 }
 

@@ -12,6 +12,7 @@
 static void open_up(struct stream *stream, const struct element *features)
 {
 	stream->stage = STAGE_BOUND;
+	stream->login->has_sm = element_child(features, NS_SM, "sm") != NULL;
 	stream->events->opened(stream->state, features, stream->login->username != NULL);
 }
 

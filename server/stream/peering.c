@@ -14,11 +14,13 @@
 /* Section 4.7.4 of RFC 6120: the language of the stream is that of its stanzas. Takes the arena. */
 void peering_stanza(struct stream *stream, struct arena *arena, struct element *element)
 {
+	uint32_t sequence = stream_has_sm(stream) ? sm_receive(stream->sm) : 0;
+
 	if (stream->login != NULL)
 		stream->login->stanzas_in++;
 	if (stream->lang != NULL && element_attribute_ns(element, XML_NS, "lang") == NULL)
 		element_set_lang(arena, element, stream->lang);
-	stream->events->stanza(stream->state, arena, element, 0);
+	stream->events->stanza(stream->state, arena, element, sequence);
 }
 
 static void dialback_receive(
@@ -40,6 +42,8 @@ void peering_element(struct stream *stream, struct arena *arena, struct element 
 	}
 	if (is_dialback(element))
 		dialback_receive(stream, arena, element);
+	else if (is_sm(element))
+		acks_element(stream, element);
 	else if (element_is(element, NS_STREAM, "error"))
 		stream_peer_failed(stream, element);
 	else
@@ -96,6 +100,9 @@ struct stream_traffic stream_traffic(const struct stream *stream)
 
 void stream_send_blank(struct stream *stream)
 {
-	if (stream->stage == STAGE_BOUND)
-		text_putc(stream_output(stream), ' ');
+	if (stream->stage != STAGE_BOUND)
+		return;
+	text_putc(stream_output(stream), ' ');
+	if (stream_has_sm(stream))
+		stream->sm->wants = true;
 }

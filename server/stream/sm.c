@@ -19,6 +19,7 @@ void sm_free(struct sm **sm)
 	if (*sm == NULL)
 		return;
 	mem_free((*sm)->bits);
+	mem_free((*sm)->id);
 	mem_free(*sm);
 	*sm = NULL;
 }
@@ -94,6 +95,7 @@ void sm_asked(struct sm *sm)
 void sm_told(struct sm *sm)
 {
 	sm->tell = false;
+	sm->told = sm->handled;
 	if ((int32_t)(sm->handled - sm->asked) >= 0)
 		sm->owes = false;
 }
@@ -119,4 +121,16 @@ enum sm_news sm_acknowledge(struct sm *sm, uint32_t h)
 	sm->acked = h;
 	sm->acked_total += ahead;
 	return SM_NEWS;
+}
+
+bool sm_is_settled(const struct sm *sm)
+{
+	return sm->handled == sm->received;
+}
+
+void sm_resume(struct sm *sm)
+{
+	sm->sent = sm->acked;
+	sm->wants = sm->requested = sm->owes = false;
+	sm_told(sm);
 }

@@ -1,5 +1,6 @@
-/* sm.h - the counters of stream management (XEP-0198), both directions, modulo 2^32.
- * Inbound stanzas are settled in any order; h is how far all of them are. */
+/* sm.h - the counters of stream management (XEP-0198), both directions, modulo 2^32. They may
+ * outlive their stream, which another resumes. Inbound stanzas are settled in any order; h is how
+ * far all of them are. */
 #ifndef GODWIT_STREAM_SM_H
 #define GODWIT_STREAM_SM_H
 
@@ -7,11 +8,14 @@
 #include <stdint.h>
 
 struct sm {
-	const char *ns; /* the version that was enabled; constant */
+	const char *ns;       /* the version that was enabled; constant */
+	char *id;             /* of a stream that may be resumed, */
+	unsigned max_seconds; /* for so long after it was cut; NULL: it may not */
 
 	uint32_t received; /* stanzas that came in */
 	uint32_t handled;  /* h: these and all before are settled */
 	uint32_t asked;    /* `received` when the peer last asked and was told less */
+	uint32_t told;     /* the last h that the peer was told */
 	bool owes;         /* the peer is to be told when h moves on */
 	bool tell;         /* it has moved */
 	/* A ring of bits behind `handled`, by sequence: settled out of turn. */
@@ -49,5 +53,10 @@ void sm_asked(struct sm *sm);
 void sm_told(struct sm *sm);
 /* Takes an h of the peer's. */
 enum sm_news sm_acknowledge(struct sm *sm, uint32_t h);
+/* All that was received is settled. */
+bool sm_is_settled(const struct sm *sm);
+/* Another stream goes on with it, and both ends have told their h: what is not acknowledged will be
+ * sent, and counted, again. */
+void sm_resume(struct sm *sm);
 
 #endif

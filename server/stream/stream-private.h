@@ -1,7 +1,7 @@
 /* stream-private.h - the inside of a stream, shared by the files that make it up: stream.c (life,
  * bytes in, rounds), end.c (errors and ends), header.c, features.c, login.c, trial.c, bind.c,
- * stanzas.c, acks.c, rest.c; between servers peering.c and initiate.c; with
- * components handshake.c.
+ * stanzas.c, acks.c, resume.c, rest.c; between servers peering.c and initiate.c; with components
+ * handshake.c.
  *
  * A stream goes through its stages in order, from STAGE_HEADER again after TLS and after SASL. Each
  * first-level child goes to the function of the stage. While an answer of the owner's is awaited
@@ -41,6 +41,9 @@ enum stage {
 /* What a server that we have called is to send next. */
 enum awaited { AWAITS_FEATURES, AWAITS_PROCEED, AWAITS_SUCCESS };
 
+/* What it has been asked for of XEP-0198, and has not answered. */
+enum awaited_sm { AWAITS_NO_SM, AWAITS_ENABLED, AWAITS_RESUMED };
+
 /* What a stream needs until it is bound; with servers, as long as it lives. */
 struct login {
 	struct timer *timer; /* the deadline, or the nearer one of the TLS handshake */
@@ -62,6 +65,13 @@ struct login {
 	bool offers_both_ways; /* XEP-0288, which it may ask for */
 	bool goes_both_ways;   /* who has called has asked for it */
 	uint64_t stanzas_in, stanzas_out;
+	/* XEP-0198. To a server: what it offers, what it is to answer, and how much it has said
+	 * that has arrived of what the stream before has sent. From a server: what it resumes. */
+	bool has_sm;
+	uint8_t awaits_sm; /* enum awaited_sm */
+	uint32_t arrived;
+	uint32_t resumed_h;
+	const char *resumed_ns;
 	/* A bind request in progress; its id lives in its arena. */
 	struct arena *bind_arena;
 	const char *bind_id;
@@ -101,6 +111,7 @@ struct stream {
 	bool peer_ended;  /* after what is waiting comes the end */
 	bool admitted_told;
 	bool detached;
+	bool is_cut;      /* it has ended, and may be resumed */
 	bool is_restless; /* in a list of rest.c, that of strangers or that of users */
 	bool is_restless_stranger;
 	char id[];
@@ -125,6 +136,12 @@ static inline bool is_with_server(const struct stream *stream)
 static inline bool is_of_component(const struct stream *stream)
 {
 	return role_of(stream) == STREAM_OF_COMPONENT;
+}
+
+/* An answer about XEP-0198 is awaited, so that nothing counts yet. */
+static inline bool awaits_sm(const struct stream *stream)
+{
+	return stream->login != NULL && stream->login->awaits_sm != AWAITS_NO_SM;
 }
 
 /* ---- stream.c */
@@ -242,6 +259,24 @@ void acks_element(struct stream *stream, const struct element *element);
 void acks_round(struct stream *stream);
 /* Ends the stream if the peer leaves too much unacknowledged. */
 void acks_check_bounds(struct stream *stream);
+/* The version of XEP-0198 that an element is of; constant. */
+const char *acks_ns(const struct element *element);
+/* Section 6: recoverable. */
+void acks_refuse(struct stream *stream, const struct element *element, enum rc rc);
+/* Takes an h of the peer's that tells no owner; false: it was too high, and the stream has ended.
+ */
+bool acks_take_h(struct stream *stream, uint32_t h);
+/* Before the end: the peer shall know what it need not send again. */
+void acks_finish(struct stream *stream);
+
+/* ---- resume.c */
+
+/* <enable/> is accepted: answers it, and makes the stream one that may be resumed. */
+void resume_enable(struct stream *stream, const struct element *enable);
+/* <resume/> */
+void resume_asked(struct stream *stream, const struct element *element);
+/* Whether it answers what was asked for; then it is dealt with. */
+bool resume_answered(struct stream *stream, const struct element *element);
 
 /* ---- rest.c */
 

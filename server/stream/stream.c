@@ -273,6 +273,7 @@ static void transport_closed(void *state, enum transport_end end, const char *de
 	if (stream->stage == STAGE_SECURING ||
 	    (end == TRANSPORT_TLS_FAILED && stream->stage < STAGE_BOUND))
 		log_info(stream->log, "TLS failed", KV("why", detail));
+	stream->is_cut = stream->stage < STAGE_OVER;
 	stream_over(stream, detail);
 }
 
@@ -484,7 +485,7 @@ bool stream_is_secure(const struct stream *stream)
 
 bool stream_has_sm(const struct stream *stream)
 {
-	return stream->sm != NULL;
+	return stream->sm != NULL && !awaits_sm(stream);
 }
 
 bool stream_goes_both_ways(const struct stream *stream)

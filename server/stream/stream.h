@@ -21,6 +21,7 @@ struct element;
 struct jid;
 struct log;
 struct scram_keys;
+struct sm;
 struct stanza;
 struct stream;
 struct tls_set;
@@ -87,6 +88,9 @@ struct stream_settings {
 	 * resource-constraint. */
 	size_t max_unacked;
 	size_t max_unacked_bytes;
+	/* With servers: for so long a stream that was cut may be resumed, if both ends want it. 0:
+	 * not at all. */
+	unsigned resume_seconds;
 };
 
 /* What the owner of a stream is asked and told. All run on the stream's worker. Except where said,
@@ -139,6 +143,14 @@ struct stream_events {
 	 */
 	void (*stanza)(
 	    void *state, struct arena *arena, struct element *element, uint32_t sequence);
+	/* Of a server that has called us: it wants to go on with the stream of that id, which has
+	 * ended, or has not noticed that it was cut. Answer with stream_resumed() or
+	 * stream_resume_failed(), now or later; nothing is read until then. Whose the id is, is the
+	 * owner's to judge. */
+	void (*resume)(void *state, const char *id);
+	/* Answers stream_manage(): stanzas may be sent. Of those that were lost with the stream
+	 * before, the first `arrived` have arrived after all. */
+	void (*managed)(void *state, uint32_t arrived);
 	/* A stanza that was sent with this token has been acknowledged (XEP-0198), or written to
 	 * the socket where that is not enabled. Once for each token, in order. */
 	void (*delivered)(void *state, void *token);
@@ -183,11 +195,34 @@ void stream_send(
     struct stream *stream, const struct stanza *stanza, const struct jid *to, void *token);
 /* Sends an element of dialback to a server, once there is TLS. */
 void stream_send_dialback(struct stream *stream, const struct dialback *dialback);
-/* Sends a blank, which means nothing, to see whether the peer is there (RFC 6120 section 4.6.1). */
+/* Sends a blank, which means nothing, to see whether the peer is there (RFC 6120 section 4.6.1),
+ * and asks again for what it has not acknowledged. */
 void stream_send_blank(struct stream *stream);
 /* Everything the stanza `sequence` led to is durable: the h of <a/> may pass it, once all before
  * are settled too. An unsolicited <a/> tells a client that had asked before. */
 void stream_settled(struct stream *stream, uint32_t sequence);
+/* With a server that we have called and both ends know who is there: asks for management, if it
+ * offers that. True: `managed` follows, and no stanza may be sent before. `kept`, if it points to
+ * something, is of the stream before, which is to go on in this one; it is taken in any case. */
+bool stream_manage(struct stream *stream, struct sm **kept);
+/* In `closed`: what another stream needs to go on with this one, for the owner to keep; settle
+ * there with sm_settle() what was not settled yet. NULL: it may not be resumed, because both ends
+ * have not agreed to that, or because it has not been cut, but ended. */
+struct sm *stream_keep(struct stream *stream);
+/* Ends it with a stream error, but it may be resumed. */
+void stream_yield(struct stream *stream, enum stream_error error);
+/* Answers `resume`: all that the stream before had read is settled, and this one goes on with what
+ * was kept of it, which is taken unless the stream is over. How many of the stanzas that were lost
+ * with it have arrived after all; the owner sends the others again, first. */
+uint32_t stream_resumed(struct stream *stream, struct sm **kept);
+void stream_resume_failed(struct stream *stream, enum rc rc);
+/* By which it may be resumed; NULL: it may not. Lent. */
+const char *stream_sm_id(const struct stream *stream);
+/* Whether an owner who can wait may send more now: neither is too much unwritten nor
+ * unacknowledged. */
+bool stream_takes_more(const struct stream *stream);
+/* The peer has not answered for ten seconds what it has acknowledged. */
+bool stream_is_silent(const struct stream *stream);
 /* Of a bound stream: no more stanzas are handed over, nor read, until it is resumed. A stream does
  * the same by itself while its peer leaves too much unread. */
 void stream_pause(struct stream *stream);

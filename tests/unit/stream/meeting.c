@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "net/tls.h"
 #include "stream/dialback.h"
+#include "stream/sm.h"
 #include "xml/element.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
@@ -21,6 +23,8 @@
 struct end ours, theirs;
 struct tls_set *our_set;
 static struct tls_set *their_set;
+static int wire;
+static bool is_cut; /* what either end sees of that differs */
 
 /* ---- owners */
 
@@ -102,8 +106,26 @@ static void end_closed(void *state, const char *why)
 {
 	struct end *end = state;
 
-	text_printf(&end->told, "closed: %s\n", why);
+	text_printf(&end->told, "closed: %s\n", is_cut ? "cut" : why);
+	if (end->kept == NULL)
+		end->kept = stream_keep(end->stream);
 	stream_free(&end->stream);
+}
+
+/* Tests answer. */
+static void end_resume(void *state, const char *id)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "resume %s\n",
+	    end->kept != NULL && strcmp(end->kept->id, id) == 0 ? "what was kept" : id);
+}
+
+static void end_managed(void *state, uint32_t arrived)
+{
+	struct end *end = state;
+
+	text_printf(&end->told, "managed %u\n", arrived);
 }
 
 const struct stream_events end_events = {
@@ -116,6 +138,8 @@ const struct stream_events end_events = {
 	.refused = end_refused,
 	.stanza = end_stanza,
 	.delivered = end_delivered,
+	.resume = end_resume,
+	.managed = end_managed,
 	.lost = end_lost,
 	.closed = end_closed,
 };
@@ -164,6 +188,8 @@ static void connect_both(bool direct)
 	int fd;
 	struct peer *peer = peer_new(&fd);
 
+	is_cut = false;
+	wire = dup(fd);
 	theirs.stream =
 	    stream_new(transport_of(dup(peer->fd)), direct, &theirs.settings, &end_events, &theirs);
 	peer_free(&peer);
@@ -187,8 +213,23 @@ void meet_both_ways(bool proves, bool we, bool they)
 	connect_both(false);
 }
 
+void cut(void)
+{
+	is_cut = true;
+	shutdown(wire, SHUT_RDWR);
+}
+
+void meet_again(void)
+{
+	close(wire);
+	connect_both(true);
+}
+
 void part(void)
 {
+	close(wire);
+	sm_free(&ours.kept);
+	sm_free(&theirs.kept);
 	stream_free(&ours.stream);
 	stream_free(&theirs.stream);
 	tls_set_unref(&our_set);

@@ -12,6 +12,7 @@ struct end {
 	struct stream *stream;
 	struct text told;
 	bool proves;
+	struct sm *kept; /* of a stream that may be resumed */
 };
 /* We call from a.example, they are b.example; `proves`: our certificate counts there. */
 extern struct end ours, theirs;
@@ -25,6 +26,10 @@ int meeting_end(void **state);
 void meet(bool direct, bool proves);
 /* The same where both would have stanzas go both ways (XEP-0288), or one of them would. */
 void meet_both_ways(bool proves, bool we, bool they);
+/* The connection is cut; both ends get to know it in the rounds that follow. */
+void cut(void);
+/* Another connection after that; what was kept and told stays. */
+void meet_again(void);
 void part(void);
 /* Fails unless these are the lines. */
 void told(struct end *end, const char *lines);

@@ -144,7 +144,8 @@ static void test_pipelined(void **state)
 	office_settle();
 	party_heard(&party,
 	    BOUND("b") "<enabled xmlns='urn:xmpp:sm:3'/>"
-		       "<iq type='result' id='s'/><a xmlns='urn:xmpp:sm:3' h='2'/>" END);
+		       "<iq type='result' id='s'/><a xmlns='urn:xmpp:sm:3' h='2'/>"
+		       "<a xmlns='urn:xmpp:sm:3' h='3'/>" END);
 	party_told(&party, "stanza 2 <presence xmlns='jabber:client'/>\n"
 			   "stanza 3 <message xmlns='jabber:client'/>\n"
 			   "closed: ended by the peer\n");
