@@ -51,6 +51,13 @@ const struct config_key config_s2s_keys[] = {
 	    pairs_per_connection, 100, 1, 100000, "Pairs of domains on one connection to us."),
 	SECTION_SIZE(queue_stanzas, 1000, 1, "Stanzas that may wait for a link, but for presence."),
 	SECTION_SIZE(queue_bytes, 4194304, 65536, "Bytes that may wait for a link."),
+	SECTION_SIZE(unacked_stanzas, 2000, 10,
+	    "Stanzas that may be under way on a link, unacknowledged (XEP-0198)."),
+	SECTION_SIZE(unacked_bytes, 4194304, 65536, "The same, in bytes."),
+	SECTION_NUMBER(resume_timeout, 300, 0, 86400,
+	    "Seconds for which a connection that was cut may be resumed; 0: none may."),
+	SECTION_NUMBER(
+	    resumable, 1000, 1, 1000000, "Connections that were cut and may be resumed, a worker."),
 	SECTION_SIZE(stanza_bytes, 524288, 10000, "Largest stanza of another server."),
 	SECTION_SIZE(bytes_per_second, 1048576, 0,
 	    "Bytes that the connections of a domain may send, on average; 0: no bound."),

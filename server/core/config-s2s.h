@@ -24,7 +24,9 @@ struct config_s2s {
 	const char *const *allow, *const *deny;
 	unsigned connect_timeout, link_timeout, idle_timeout, keepalive, retry_max; /* seconds */
 	unsigned links, connections_per_domain, pairs_per_connection;
-	size_t queue_stanzas, queue_bytes;
+	size_t queue_stanzas, queue_bytes, unacked_stanzas, unacked_bytes;
+	unsigned resume_timeout; /* seconds; 0: no stream is resumed */
+	unsigned resumable;      /* streams that are kept for that */
 	size_t stanza_bytes, bytes_per_second, burst_bytes;
 	const struct config_route *routes;
 	size_t route_count;

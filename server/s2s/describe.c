@@ -13,7 +13,9 @@ static const char *const state_names[] = {
 	[LINK_GREETING] = "greeting",
 	[LINK_OPEN] = "open",
 	[LINK_PROVING] = "proving",
+	[LINK_AGREEING] = "agreeing",
 	[LINK_UP] = "up",
+	[LINK_AWAITING] = "awaiting",
 	[LINK_RESTING] = "resting",
 };
 
@@ -136,7 +138,7 @@ static size_t link_end(struct link *link)
 	}
 	if (link->stream == NULL)
 		return 0;
-	stream_end(link->stream);
+	link_leave(link);
 	return 1;
 }
 

@@ -74,6 +74,22 @@ void pair_remove(struct inbound *inbound, struct pair *pair)
 	mem_free(pair);
 }
 
+void pairs_keep(struct inbound *inbound)
+{
+	struct pair *pair, *next;
+
+	for (pair = LIST_FIRST(&inbound->pairs); pair != NULL; pair = next) {
+		next = LIST_NEXT(pair, next);
+		if (pair->state != PAIR_PROVED) {
+			pair_remove(inbound, pair);
+			continue;
+		}
+		pair_set_state(inbound, pair, PAIR_KEPT);
+		if (!inbound_has_proved(inbound, pair->from))
+			peer_leave(pair->from);
+	}
+}
+
 bool pair_covers(const struct inbound *inbound, const char *from, const char *to)
 {
 	const struct pair *pair = pair_find(inbound, from, to);

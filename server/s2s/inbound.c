@@ -18,6 +18,11 @@
 #include "xml/element.h"
 #include "xmpp/ns.h"
 
+/* So long whoever has called may take to say whether he acknowledges what is sent. */
+#define OPENING_MS 1000
+
+const char by_external[] = "EXTERNAL";
+
 static void inbound_timer(void *state);
 
 /* ---- life ---- */
@@ -41,23 +46,29 @@ static void inbound_enlist(struct inbound *inbound)
 	LIST_INSERT_HEAD(&s2s.inbound, inbound, sibling);
 }
 
-static void inbound_delist(struct inbound *inbound)
+void inbound_delist(struct inbound *inbound)
 {
 	timer_free(&inbound->timer);
 	LIST_REMOVE(inbound, sibling);
 }
 
-static void inbound_end(struct inbound *inbound)
+void inbound_forget(struct inbound *inbound)
 {
 	struct pair *pair;
 
+	kept_part(inbound);
 	while ((pair = LIST_FIRST(&inbound->pairs)) != NULL)
 		pair_remove(inbound, pair);
-	rides_end(&inbound->riders);
-	inbound_delist(inbound);
 	intake_free(&inbound->intake);
 	stream_free(&inbound->stream);
 	inbound_unref(inbound);
+}
+
+static void inbound_end(struct inbound *inbound)
+{
+	rides_end(&inbound->riders);
+	inbound_delist(inbound);
+	inbound_forget(inbound);
 }
 
 static void inbound_closed(void *state, const char *why)
@@ -65,6 +76,7 @@ static void inbound_closed(void *state, const char *why)
 	struct inbound *inbound = state;
 	const struct pair *pair;
 
+	inbound_keep(inbound);
 	rides_break(&inbound->riders, why);
 	LIST_FOREACH (pair, &inbound->pairs, next) {
 		log_info(stream_log(inbound->stream), "connection of a server ended",
@@ -72,7 +84,12 @@ static void inbound_closed(void *state, const char *why)
 		if (pair->state == PAIR_PROVED && news_is_abrupt(why) && !s2s.is_closed)
 			news_suspect(pair->to, pair->from);
 	}
-	inbound_end(inbound);
+	if (inbound->is_willing && !inbound->is_open)
+		ride_disappoint(inbound);
+	if (inbound->kept != NULL)
+		kept_add(inbound);
+	else
+		inbound_end(inbound);
 }
 
 /* ---- before anything is proved ---- */
@@ -112,7 +129,7 @@ static bool inbound_proves(void *state, const char *peer)
 static void inbound_prove(struct inbound *inbound)
 {
 	stream_restart(inbound->stream);
-	pair_prove(inbound, LIST_FIRST(&inbound->pairs), "EXTERNAL");
+	pair_prove(inbound, LIST_FIRST(&inbound->pairs), by_external);
 }
 
 /* At the home of its domain, where the links to it are. */
@@ -148,6 +165,14 @@ static void inbound_authenticated(void *state, const char *domain, const char *p
 	worker_post(home, &inbound->move, inbound_arrived);
 }
 
+void inbound_open(struct inbound *inbound)
+{
+	if (!inbound->is_willing || inbound->is_open)
+		return;
+	inbound->is_open = true;
+	ride_offer(inbound);
+}
+
 /* XEP-0288. */
 static void inbound_opened(void *state, const struct element *features, bool is_authenticated)
 {
@@ -155,8 +180,15 @@ static void inbound_opened(void *state, const struct element *features, bool is_
 
 	(void)features;
 	(void)is_authenticated;
-	inbound->is_open = true;
-	ride_offer(inbound);
+	inbound->is_willing = true;
+	timer_set(inbound->timer, OPENING_MS);
+}
+
+/* What is sent before it has enabled XEP-0198 would be lost when it is cut. */
+static void inbound_managed(void *state, uint32_t arrived)
+{
+	(void)arrived;
+	inbound_open(state);
 }
 
 static void inbound_refused(
@@ -175,13 +207,32 @@ static bool inbound_covers(void *owner, const char *from, const char *to)
 	return pair_covers(owner, from, to);
 }
 
+static void inbound_rested(void *owner)
+{
+	struct inbound *inbound = owner;
+
+	if (inbound->is_leaving && inbound->stream != NULL && intake_at_work(inbound->intake) == 0)
+		stream_fail(inbound->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+	kept_hand_over(inbound);
+}
+
 static void inbound_stanza(
     void *state, struct arena *arena, struct element *element, uint32_t sequence)
 {
 	struct inbound *inbound = state;
 
 	inbound->used_ms = worker_now_ms();
+	inbound_open(inbound);
 	intake_take(inbound->intake, arena, element, sequence);
+}
+
+/* What links have sent by it. */
+static void inbound_lost(void *state, void *token)
+{
+	struct inbound *inbound = state;
+	struct cargo *cargo = token;
+
+	cargo->place = ++inbound->lost;
 }
 
 static const struct stream_events inbound_events = {
@@ -191,10 +242,12 @@ static const struct stream_events inbound_events = {
 	.opened = inbound_opened,
 	.dialback = inbound_dialback,
 	.authenticated = inbound_authenticated,
+	.resume = inbound_resume,
+	.managed = inbound_managed,
 	.refused = inbound_refused,
 	.stanza = inbound_stanza,
 	.delivered = link_delivered,
-	.lost = link_lost,
+	.lost = inbound_lost,
 	.closed = inbound_closed,
 };
 
@@ -206,6 +259,7 @@ static void inbound_timer(void *state)
 	int64_t idle_ms = (int64_t)s2s_config()->idle_timeout * 1000;
 	int64_t since_ms = worker_now_ms() - idle_ms;
 
+	inbound_open(inbound);
 	if (inbound->used_ms <= since_ms && rides_used_ms(&inbound->riders) <= since_ms)
 		stream_end(inbound->stream);
 	else
@@ -230,7 +284,7 @@ void s2s_accept(void *state, int fd, struct address *address)
 	transport = transport_new(fd, address, &s2s.limits, NULL, NULL);
 	inbound->stream =
 	    stream_new(transport, state != NULL, &s2s.settings_in, &inbound_events, inbound);
-	inbound->intake = intake_new(inbound->stream, inbound_covers, inbound);
+	inbound->intake = intake_new(inbound->stream, inbound_covers, inbound_rested, inbound);
 	inbound_enlist(inbound);
 }
 
@@ -255,13 +309,22 @@ void inbounds_check(void)
 		inbound_check(inbound);
 }
 
+/* What was read is dealt with before, so that the other end hears of it. */
+static void inbound_leave(struct inbound *inbound)
+{
+	inbound->is_leaving = intake_stop(inbound->intake);
+	if (!inbound->is_leaving)
+		stream_fail(inbound->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+}
+
 void inbounds_close(void)
 {
 	struct inbound *inbound;
 
+	kept_forget_all();
 	LIST_FOREACH (inbound, &s2s.inbound, sibling)
 		if (LIST_EMPTY(&inbound->riders))
-			stream_fail(inbound->stream, STREAM_SYSTEM_SHUTDOWN, NULL);
+			inbound_leave(inbound);
 }
 
 size_t inbounds_busy(void)
@@ -276,6 +339,7 @@ size_t inbounds_busy(void)
 
 void inbounds_stop(void)
 {
+	kept_forget_all();
 	while (!LIST_EMPTY(&s2s.inbound))
 		inbound_end(LIST_FIRST(&s2s.inbound));
 }

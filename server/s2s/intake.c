@@ -11,6 +11,7 @@
 #include "core/router.h"
 #include "core/work.h"
 #include "s2s/s2s-private.h"
+#include "stream/sm.h"
 #include "xml/element.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
@@ -21,20 +22,25 @@
 
 struct intake {
 	struct stream *stream; /* NULL once it is closed */
+	struct sm *kept;       /* of one that was cut */
 	intake_covers *covers;
+	intake_rested *rested;
 	void *owner;
 	struct work work;
+	bool is_stopped;     /* nothing more is read */
 	unsigned references; /* the owner, receipts */
 };
 
 /* ---- life ---- */
 
-struct intake *intake_new(struct stream *stream, intake_covers *covers, void *owner)
+struct intake *intake_new(
+    struct stream *stream, intake_covers *covers, intake_rested *rested, void *owner)
 {
 	struct intake *intake = mem_alloc_zero(sizeof *intake);
 
 	intake->stream = stream;
 	intake->covers = covers;
+	intake->rested = rested;
 	intake->owner = owner;
 	intake->references = 1;
 	return intake;
@@ -55,7 +61,28 @@ void intake_free(struct intake **intake)
 		return;
 	*intake = NULL;
 	dead->stream = NULL;
+	dead->kept = NULL;
+	dead->owner = NULL;
 	intake_unref(dead);
+}
+
+void intake_keep(struct intake *intake, struct sm *kept)
+{
+	intake->kept = kept;
+}
+
+void intake_set_stream(struct intake *intake, struct stream *stream)
+{
+	intake->stream = stream;
+}
+
+bool intake_stop(struct intake *intake)
+{
+	if (intake->work.amount == 0)
+		return false;
+	intake->is_stopped = true;
+	stream_pause(intake->stream);
+	return true;
 }
 
 unsigned intake_at_work(const struct intake *intake)
@@ -70,11 +97,15 @@ static void intake_settled(void *state, uint32_t sequence)
 	struct intake *intake = state;
 	bool goes_on = work_ends(&intake->work, 1, AT_WORK_MAX);
 
-	if (intake->stream != NULL) {
+	if (intake->kept != NULL && sequence != 0)
+		sm_settle(intake->kept, sequence);
+	else if (intake->stream != NULL)
 		stream_settled(intake->stream, sequence);
-		if (goes_on)
-			stream_resume(intake->stream);
-	}
+	if (intake->stream != NULL && goes_on && !intake->is_stopped)
+		stream_resume(intake->stream);
+	if (intake->owner != NULL &&
+	    (intake->work.amount == 0 || (intake->kept != NULL && sm_is_settled(intake->kept))))
+		intake->rested(intake->owner);
 	intake_unref(intake);
 }
 

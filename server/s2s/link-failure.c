@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "loop/timer.h"
 #include "s2s/s2s-private.h"
+#include "stream/sm.h"
 
 /* The first rest, doubled at each further failure. */
 #define REST_MS 2000
@@ -44,6 +45,40 @@ static unsigned rest_ms(const struct link *link)
 	return (unsigned)(rest / 2 + chance % (rest / 2 + 1));
 }
 
+void link_keep(struct link *link)
+{
+	struct sm *kept = stream_keep(link->stream);
+
+	if (kept == NULL)
+		return;
+	if (link->state == LINK_UP)
+		link->cut_ms = worker_now_ms();
+	sm_free(&link->kept);
+	link->kept = kept;
+}
+
+void link_forget(struct link *link)
+{
+	queue_forget(link);
+	ride_forget(link);
+	if (link->kept != NULL && link->intake != NULL) {
+		intake_keep(link->intake, NULL);
+		if (link->stream == NULL)
+			intake_free(&link->intake);
+	}
+	sm_free(&link->kept);
+}
+
+/* It may be there again in time to tell what has arrived. */
+static bool link_may_resume(const struct link *link)
+{
+	if (link->rc != RC_REMOTE_SERVER_TIMEOUT || s2s.is_closed)
+		return false;
+	return link->rode != NULL ||
+	       (link->kept != NULL &&
+		   worker_now_ms() - link->cut_ms < (int64_t)link->kept->max_seconds * 1000);
+}
+
 void link_fail(struct link *link, enum rc rc, const char *why)
 {
 	log_info(link->log, "link failed", KV("why", why), KV("error", rc_name(rc)),
@@ -53,14 +88,18 @@ void link_fail(struct link *link, enum rc rc, const char *why)
 	link->rc = rc;
 	link->why = why;
 	link_hang_up(link);
-	if (link->stream != NULL)
+	if (link->stream != NULL) {
 		stream_end(link->stream);
+		link_keep(link);
+	}
 	timer_set(link->timer, rest_ms(link));
 	if (!link->is_lost)
 		news_tell(link->remote, true);
 	link->is_lost = true;
 	link->is_missed |= link->is_suspect;
 	link->is_suspect = false;
+	if (!link_may_resume(link))
+		link_forget(link);
 	queue_bounce(link);
 	verifies_end(link, false, rc);
 }
@@ -76,7 +115,14 @@ static enum rc rc_of(const char *why)
 
 static bool has_lasted(const struct link *link)
 {
-	return link->state == LINK_UP && worker_now_ms() - link->up_ms >= LASTING_MS;
+	return link->state == LINK_UP &&
+	       (link->has_advanced || worker_now_ms() - link->up_ms >= LASTING_MS);
+}
+
+/* The other end has taken us for who we are, so it may be worth while to call it again at once. */
+static bool was_up(const struct link *link)
+{
+	return link->state == LINK_UP || link->state == LINK_AGREEING;
 }
 
 /* What its domain says came by it, so nobody else may tell that the domain is lost (XEP-0288). But
@@ -91,6 +137,8 @@ void link_broken(struct link *link, const char *why)
 	bool lasted = has_lasted(link), missing = is_missing(link);
 
 	queue_restore(link);
+	if (link->kept == NULL && link->rode == NULL)
+		queue_forget(link);
 	if (link->state == LINK_RESTING) {
 		queue_bounce(link);
 		return;
@@ -110,7 +158,7 @@ void link_broken(struct link *link, const char *why)
 	} else if (!link_is_needed(link)) {
 		link->failures = lasted ? 0 : link->failures;
 		link_idle(link);
-	} else if (lasted || (link->state == LINK_UP && link->failures == 0)) {
+	} else if (lasted || (was_up(link) && link->failures == 0)) {
 		link->failures = lasted ? 0 : 1;
 		link_set_state(link, LINK_IDLE);
 		link_push(link);

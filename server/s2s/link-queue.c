@@ -1,5 +1,7 @@
 /* link-queue.c - what waits for a link, and what its stream has and may still lose. Bounded, and in
- * order: what the stream has not written takes its old place again when the stream ends. */
+ * order: what the stream has not delivered takes its old place again when the stream ends. Where it
+ * was cut and may be resumed, that is unsure: it may have arrived. It waits until that is known,
+ * and does not go back meanwhile. */
 #include "base/mem.h"
 #include "core/receipt.h"
 #include "core/router.h"
@@ -51,15 +53,53 @@ void queue_return(struct link *link, struct cargo *cargo)
 	cargo_bounce(cargo, link->rc, link->why);
 }
 
+static void queue_remove(struct link *link, struct cargo *cargo)
+{
+	TAILQ_REMOVE(&link->waiting, cargo, next);
+	link->waiting_count--;
+	link->waiting_bytes -= cargo->bytes;
+}
+
 void queue_bounce(struct link *link)
+{
+	struct cargo *cargo = TAILQ_FIRST(&link->waiting), *next;
+
+	while (cargo != NULL && cargo->place > 0)
+		cargo = TAILQ_NEXT(cargo, next);
+	for (; cargo != NULL; cargo = next) {
+		next = TAILQ_NEXT(cargo, next);
+		queue_remove(link, cargo);
+		queue_return(link, cargo);
+	}
+}
+
+bool queue_is_unsure(const struct link *link)
+{
+	const struct cargo *first = TAILQ_FIRST(&link->waiting);
+
+	return first != NULL && first->place > 0;
+}
+
+void queue_arrived(struct link *link, uint32_t count)
 {
 	struct cargo *cargo;
 
-	while ((cargo = TAILQ_FIRST(&link->waiting)) != NULL) {
-		TAILQ_REMOVE(&link->waiting, cargo, next);
-		link->waiting_count--;
-		link->waiting_bytes -= cargo->bytes;
-		queue_return(link, cargo);
+	while (queue_is_unsure(link) && TAILQ_FIRST(&link->waiting)->place <= count) {
+		cargo = TAILQ_FIRST(&link->waiting);
+		queue_remove(link, cargo);
+		cargo_free(cargo);
+	}
+}
+
+/* They are the first, all of them. */
+void queue_forget(struct link *link)
+{
+	struct cargo *cargo;
+
+	TAILQ_FOREACH (cargo, &link->waiting, next) {
+		if (cargo->place == 0)
+			return;
+		cargo->place = 0;
 	}
 }
 
@@ -69,9 +109,7 @@ struct cargo *queue_next(struct link *link)
 
 	if (cargo == NULL)
 		return NULL;
-	TAILQ_REMOVE(&link->waiting, cargo, next);
-	link->waiting_count--;
-	link->waiting_bytes -= cargo->bytes;
+	queue_remove(link, cargo);
 	TAILQ_INSERT_TAIL(&link->sent, cargo, next);
 	return cargo;
 }

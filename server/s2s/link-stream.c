@@ -59,11 +59,18 @@ void link_flush(struct link *link)
 {
 	struct cargo *cargo;
 
-	while (!transport_is_full(stream_transport(link->stream)) &&
+	while (!link->is_leaving && stream_takes_more(link->stream) &&
 	       (cargo = queue_next(link)) != NULL) {
 		link->used_ms = worker_now_ms();
 		stream_send(link->stream, cargo->stanza, NULL, cargo);
 	}
+}
+
+void link_leave(struct link *link)
+{
+	link->is_leaving = link->state == LINK_UP && !TAILQ_EMPTY(&link->sent);
+	if (!link->is_leaving)
+		stream_end(link->stream);
 }
 
 void link_delivered(void *state, void *token)
@@ -73,15 +80,20 @@ void link_delivered(void *state, void *token)
 
 	(void)state;
 	queue_delivered(link, cargo);
-	if (link->state == LINK_UP && !ride_yields(link) && !TAILQ_EMPTY(&link->waiting))
+	link->has_advanced = stream_has_sm(link->stream);
+	if (link->is_leaving)
+		link_leave(link);
+	else if (link->state == LINK_UP && !ride_yields(link) && !TAILQ_EMPTY(&link->waiting))
 		link_flush(link);
 }
 
 /* It stands among what was sent until the stream is closed. */
-void link_lost(void *state, void *token)
+static void link_lost(void *state, void *token)
 {
-	(void)state;
-	(void)token;
+	struct link *link = state;
+	struct cargo *cargo = token;
+
+	cargo->place = ++link->lost;
 }
 
 /* ---- in ---- */
@@ -103,7 +115,8 @@ static bool link_covers(void *owner, const char *from, const char *to)
 	struct link *link = owner;
 	const struct link *meant = link_meant(link, to);
 
-	return meant != NULL && meant->state == LINK_UP && text_equal(from, link->remote);
+	return meant != NULL && (meant->state == LINK_UP || meant->state == LINK_AGREEING) &&
+	       text_equal(from, link->remote);
 }
 
 /* XEP-0220 section 2.4. */
@@ -134,8 +147,10 @@ static void link_opened(void *state, const struct element *features, bool is_aut
 	link_hang_up(link);
 	stream_admit(link->stream);
 	link->hears = stream_goes_both_ways(link->stream);
-	if (link->hears)
-		link->intake = intake_new(link->stream, link_covers, link);
+	if (link->hears && link->intake == NULL)
+		link->intake = intake_new(link->stream, link_covers, link_rested, link);
+	else if (link->hears)
+		intake_set_stream(link->intake, link->stream);
 	link_clear(link);
 	if (is_authenticated) {
 		link_rise(link, "EXTERNAL");
@@ -191,7 +206,7 @@ static void link_dialback(void *state, const struct dialback *dialback)
 {
 	struct link *link = state, *meant = link_meant(link, dialback->to);
 
-	if (dialback->type == DIALBACK_ASKS && link->intake != NULL)
+	if (dialback->type == DIALBACK_ASKS && link->hears)
 		link_asked(link, dialback);
 	if (dialback->type == DIALBACK_ASKS || !text_equal(dialback->from, link->remote) ||
 	    meant == NULL)
@@ -208,7 +223,8 @@ static void link_stanza(
 {
 	struct link *link = state;
 
-	if (link->intake != NULL) {
+	if (link->hears) {
+		link->has_advanced = true;
 		link->used_ms = worker_now_ms();
 		intake_take(link->intake, arena, element, sequence);
 		return;
@@ -222,8 +238,21 @@ void link_part(struct link *link)
 	ride_end(link);
 	rides_end(&link->riders);
 	ride_unshare(link);
-	intake_free(&link->intake);
+	if (link->kept != NULL && link->intake != NULL) {
+		intake_set_stream(link->intake, NULL);
+		intake_keep(link->intake, link->kept);
+	} else {
+		intake_free(&link->intake);
+	}
 	stream_free(&link->stream);
+}
+
+static void link_managed(void *state, uint32_t arrived)
+{
+	struct link *link = state;
+
+	if (link->state == LINK_AGREEING)
+		link_up(link, arrived);
 }
 
 static void link_closed(void *state, const char *why)
@@ -231,6 +260,7 @@ static void link_closed(void *state, const char *why)
 	struct link *link = state;
 
 	rides_break(&link->riders, why);
+	link_keep(link);
 	link_part(link);
 	link_broken(link, why);
 }
@@ -239,6 +269,7 @@ static const struct stream_events link_events = {
 	.opened = link_opened,
 	.dialback = link_dialback,
 	.stanza = link_stanza,
+	.managed = link_managed,
 	.delivered = link_delivered,
 	.lost = link_lost,
 	.closed = link_closed,

@@ -11,6 +11,7 @@
 #include "core/remote.h"
 #include "loop/timer.h"
 #include "s2s/s2s-private.h"
+#include "stream/sm.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
 
@@ -74,6 +75,7 @@ static void link_free(struct link *link)
 	hash_remove(s2s.links, link->name, strlen(link->name));
 	link_hang_up(link);
 	notices_free(link);
+	link_forget(link);
 	link_part(link);
 	timer_free(&link->timer);
 	log_free(&link->log);
@@ -133,7 +135,8 @@ struct link *link_get_for_others(const char *local, const char *remote)
 
 bool link_is_needed(const struct link *link)
 {
-	return !TAILQ_EMPTY(&link->waiting) || !TAILQ_EMPTY(&link->verifies) ||
+	return !TAILQ_EMPTY(&link->waiting) || !TAILQ_EMPTY(&link->sent) ||
+	       !TAILQ_EMPTY(&link->verifies) ||
 	       (link->stream != NULL && transport_unsent(stream_transport(link->stream)) > 0);
 }
 
@@ -188,6 +191,7 @@ void link_push(struct link *link)
 			link_prove(link);
 		return;
 	case LINK_PROVING:
+	case LINK_AGREEING:
 		link_ask(link);
 		return;
 	case LINK_UP:
@@ -202,8 +206,28 @@ void link_push(struct link *link)
 	case LINK_FINDING:
 	case LINK_CALLING:
 	case LINK_GREETING:
+	case LINK_AWAITING:
 		return;
 	}
+}
+
+/* Before the stream goes on with the one before, all that came by that has to be dealt with. */
+static void link_agree(struct link *link)
+{
+	if (link->kept != NULL && !sm_is_settled(link->kept))
+		return;
+	if (link->intake != NULL)
+		intake_keep(link->intake, NULL);
+	if (link_rides(link) || !stream_manage(link->stream, &link->kept))
+		link_up(link, 0);
+}
+
+void link_rested(void *owner)
+{
+	struct link *link = owner;
+
+	if (link->state == LINK_AGREEING && link->kept != NULL && !stream_is_over(link->stream))
+		link_agree(link);
 }
 
 void link_rise(struct link *link, const char *how)
@@ -212,6 +236,19 @@ void link_rise(struct link *link, const char *how)
 	    KV("certificate", link->certificate == NULL ? "none" : link->certificate),
 	    KV("tls", transport_tls_version(stream_transport(link->stream))),
 	    KV("ms", worker_now_ms() - link->begun_ms));
+	link_set_state(link, LINK_AGREEING);
+	link_agree(link);
+}
+
+void link_up(struct link *link, uint32_t arrived)
+{
+	queue_arrived(link, arrived);
+	link_forget(link);
+	if (!link->hears)
+		intake_free(&link->intake);
+	link->lost = 0;
+	link->has_advanced = arrived > 0;
+	link->is_leaving = false;
 	link_set_state(link, LINK_UP);
 	link->up_ms = link->used_ms = worker_now_ms();
 	link_watch_later(link);
@@ -239,6 +276,10 @@ static void link_watch(struct link *link)
 	int64_t since_ms = worker_now_ms() - (int64_t)s2s_config()->idle_timeout * 1000;
 
 	verifies_expire(link);
+	if (stream_is_silent(link->stream)) {
+		stream_yield(link->stream, STREAM_CONNECTION_TIMEOUT);
+		return;
+	}
 	if (!link_is_needed(link) && !link_rides(link) && link->used_ms <= since_ms &&
 	    rides_used_ms(&link->riders) <= since_ms) {
 		stream_end(link->stream);
@@ -260,6 +301,8 @@ static void link_has_rested(struct link *link)
 	link_idle(link);
 	if (link->is_missed && link->failures < MISSED_MAX)
 		link_suspect(link);
+	else if (queue_is_unsure(link))
+		link_push(link);
 }
 
 void link_alive(struct link *link)
@@ -301,7 +344,11 @@ static void link_timer(void *state)
 	case LINK_FINDING:
 	case LINK_CALLING:
 	case LINK_PROVING:
+	case LINK_AGREEING:
 		ride_fail(link, RC_REMOTE_SERVER_TIMEOUT, "not up in time");
+		return;
+	case LINK_AWAITING:
+		ride_goes_on(link);
 		return;
 	}
 }
@@ -342,6 +389,18 @@ void links_configure(void)
 	links_check();
 }
 
+void links_close(void)
+{
+	struct link *link;
+	size_t cursor = 0;
+
+	while ((link = hash_next(s2s.links, &cursor)) != NULL)
+		if (link->state == LINK_RESTING) {
+			link_forget(link);
+			queue_bounce(link);
+		}
+}
+
 void links_shutdown(void)
 {
 	struct link *link;
@@ -362,6 +421,7 @@ static void link_abandon(struct link *link)
 {
 	struct verify *verify;
 
+	link_forget(link);
 	link_part(link);
 	queue_drop(link);
 	while ((verify = TAILQ_FIRST(&link->verifies)) != NULL) {

@@ -17,6 +17,7 @@
 static void ride_begin(struct link *link, struct stream *stream, struct link_list *riders)
 {
 	link_hang_up(link);
+	link_forget(link);
 	link->stream = stream;
 	link->is_authenticated = link->hears = false;
 	link->begun_ms = worker_now_ms();
@@ -29,7 +30,7 @@ static bool inbound_carries(const struct inbound *inbound, const struct link *li
 {
 	const char *why;
 
-	return inbound->is_open && !stream_is_over(inbound->stream) &&
+	return inbound->is_willing && !stream_is_over(inbound->stream) &&
 	       pair_covers(inbound, link->remote, link->local) &&
 	       s2s_policy(link->remote) != S2S_DENIED &&
 	       s2s_is_certified(inbound->stream, link->remote, &why);
@@ -46,13 +47,23 @@ static bool ride_back(struct link *link)
 		if (inbound_carries(inbound, link))
 			break;
 	if (inbound == NULL)
-		return false;
+		return ride_expects(link);
+	if (!inbound->is_open) {
+		ride_await(link);
+		return true;
+	}
 	ride_begin(link, inbound->stream, &inbound->riders);
 	link->inbound = inbound;
 	link->certificate = "authority";
 	link_clear(link);
 	link_rise(link, "bidi");
 	return true;
+}
+
+/* Whether it has waited for a connection that is just being made. */
+static bool ride_awaits(const struct link *link)
+{
+	return link->state == LINK_AWAITING && link->rode == NULL;
 }
 
 void ride_offer(const struct inbound *inbound)
@@ -62,8 +73,21 @@ void ride_offer(const struct inbound *inbound)
 
 	LIST_FOREACH (pair, &inbound->pairs, next) {
 		link = link_find(pair->to, pair->from);
-		if (link != NULL && (link->state == LINK_FINDING || link->state == LINK_CALLING))
+		if (link != NULL && (link->state == LINK_FINDING || link->state == LINK_CALLING ||
+					ride_awaits(link)))
 			ride_find(link);
+	}
+}
+
+void ride_disappoint(const struct inbound *inbound)
+{
+	const struct pair *pair;
+	struct link *link;
+
+	LIST_FOREACH (pair, &inbound->pairs, next) {
+		link = link_find(pair->to, pair->from);
+		if (link != NULL && ride_awaits(link))
+			ride_goes_on(link);
 	}
 }
 
@@ -137,9 +161,10 @@ void ride_fail(struct link *link, enum rc rc, const char *why)
 
 /* ---- both ---- */
 
+/* What it has of a stream of its own it has to call for. */
 bool ride_find(struct link *link)
 {
-	return ride_back(link) || ride_along(link);
+	return link->kept == NULL && (ride_back(link) || ride_along(link));
 }
 
 bool link_rides(const struct link *link)
@@ -165,15 +190,19 @@ void rides_end(struct link_list *riders)
 
 void rides_break(struct link_list *riders, const char *why)
 {
-	struct link *link;
+	struct link *link, *next;
 
-	while ((link = LIST_FIRST(riders)) != NULL)
+	for (link = LIST_FIRST(riders); link != NULL; link = next) {
+		next = LIST_NEXT(link, rider);
+		if (ride_waits(link))
+			continue;
 		if (link->state == LINK_UP) {
 			ride_end(link);
 			link_broken(link, why);
 		} else {
 			ride_leave(link);
 		}
+	}
 }
 
 void ride_unshare(struct link *link)

@@ -32,6 +32,7 @@ struct race;
 struct receipt;
 struct resolver_host;
 struct resolver_query;
+struct sm;
 struct stanza;
 struct timer;
 
@@ -40,6 +41,9 @@ struct cargo {
 	struct mail mail;
 	TAILQ_ENTRY(cargo) next;
 	struct link *link; /* once it is in its queue */
+	/* From 1: of what was lost with a stream that may be resumed, so that it may have arrived.
+	 */
+	uint32_t place;
 	struct stanza *stanza;
 	struct receipt *receipt;
 	size_t bytes;
@@ -69,8 +73,10 @@ enum link_state {
 	LINK_GREETING, /* connected: TLS, SASL */
 	LINK_OPEN,     /* keys can be verified, stanzas cannot be sent */
 	LINK_PROVING,  /* our own key is on its way */
+	LINK_AGREEING, /* acknowledgements are asked for, or to go on with the stream before */
 	LINK_UP,
-	LINK_RESTING /* it has failed: what comes is sent back for a while */
+	LINK_AWAITING, /* what it rides on: it was cut, or is just being made */
+	LINK_RESTING   /* it has failed: what comes is sent back for a while */
 };
 
 LIST_HEAD(link_list, link);
@@ -83,8 +89,13 @@ struct link {
 	int64_t since_us; /* it is in that state */
 	struct log *log;
 	struct timer *timer;
-	struct cargo_list waiting, sent; /* `sent`: the stream has it, and has not written it */
+	/* `sent`: the stream has it, and it is not acknowledged (XEP-0198) or, without that,
+	 * written. */
+	struct cargo_list waiting, sent;
 	size_t waiting_count, waiting_bytes;
+	struct sm *kept; /* of its own stream that was cut, to go on with it */
+	int64_t cut_ms;
+	uint32_t lost; /* stanzas, with that stream */
 	struct verify_list verifies;
 	TAILQ_HEAD(, notice) notices; /* of subscriptions, to be told when it is up */
 	size_t notice_count;
@@ -96,7 +107,8 @@ struct link {
 	struct intake *intake;   /* of its own stream, if stanzas go both ways on it */
 	struct inbound *inbound; /* that it rides on, and whose stream it is; or NULL */
 	struct link *carrier;    /* the same, of another link to that domain */
-	LIST_ENTRY(link) rider;
+	struct inbound *rode;    /* that was cut, and tells what has arrived if it is resumed */
+	LIST_ENTRY(link) rider;  /* of any of them */
 	struct link_list riders; /* others on its own stream */
 
 	const char *certificate; /* why it proves the remote domain, constant; NULL: not */
@@ -107,6 +119,8 @@ struct link {
 	bool takes_more;         /* its server takes more domains on its stream */
 	bool is_refused;         /* but not this one on another's */
 	bool hears;              /* stanzas go both ways on its own stream, or did on the last */
+	bool has_advanced;       /* stanzas have come by the present stream, or have arrived */
+	bool is_leaving;         /* it ends when what it has sent is delivered */
 	int64_t begun_ms;        /* the present attempt */
 	int64_t up_ms, used_ms;
 	unsigned failures; /* in a row */
@@ -128,7 +142,8 @@ struct pair {
 	const char *why;
 	struct resolver_query *query;
 	struct inbound *inbound;
-	enum { PAIR_WAITING, PAIR_ASKED, PAIR_PROVED } state;
+	/* PAIR_KEPT: on a connection that was cut, and may be resumed. */
+	enum { PAIR_WAITING, PAIR_ASKED, PAIR_PROVED, PAIR_KEPT } state;
 };
 
 /* A connection from another server. */
@@ -137,8 +152,9 @@ struct inbound {
 	struct mail move;
 	struct stream *stream; /* NULL once it is closed */
 	struct intake *intake;
-	bool is_open; /* stanzas go both ways */
-	struct link_list riders;
+	bool is_willing;         /* stanzas go both ways, */
+	bool is_open;            /* and it is known whether they are acknowledged (XEP-0198) */
+	struct link_list riders; /* when it is closed: that have ridden on it, and wait */
 	LIST_HEAD(, pair) pairs;
 	size_t pair_count, asked_count;
 	struct mail turn; /* for keys that wait, */
@@ -147,6 +163,13 @@ struct inbound {
 	int64_t used_ms;
 	unsigned failures;   /* domains that were not proved */
 	unsigned references; /* the stream, keys on their way */
+	/* Of a stream that was cut and may be resumed, when it is closed. */
+	struct sm *kept;
+	int64_t cut_ms;
+	uint32_t lost;         /* stanzas, with it */
+	struct inbound *heir;  /* wants to go on with this one */
+	struct inbound *elder; /* this one is its heir */
+	bool is_leaving;       /* it ends when all that was read is dealt with */
 };
 
 /* Of this worker. */
@@ -159,6 +182,8 @@ struct s2s {
 	struct hash *peers;   /* domains that were proved to us, with their connections */
 	size_t cursor;        /* through them, for room */
 	LIST_HEAD(, inbound) inbound;
+	LIST_HEAD(, inbound) kept; /* the latest first */
+	size_t kept_count;
 	size_t notice_count;   /* of all links */
 	bool is_closed;        /* nobody may call */
 	bool is_shutting;      /* nothing leaves */
@@ -210,8 +235,12 @@ void link_take(struct link *link, struct cargo *cargo);
 void link_set_state(struct link *link, enum link_state state);
 /* Does what the state allows for all that waits. */
 void link_push(struct link *link);
-/* Stanzas can be sent. */
+/* Both ends know who is there. */
 void link_rise(struct link *link, const char *how);
+/* All that came by its stream that was cut is dealt with. */
+void link_rested(void *owner);
+/* Stanzas can be sent. Of those that were lost so many have arrived. */
+void link_up(struct link *link, uint32_t arrived);
 /* Its domain has called us: it need not rest any more. */
 void link_alive(struct link *link);
 /* Nothing is to be done for it. It is remembered for a while if it has failed. */
@@ -222,6 +251,8 @@ bool link_is_needed(const struct link *link);
 void links_configure(void);
 /* Ends those that may not be any more. */
 void links_check(void);
+/* Nothing is tried again that has failed. */
+void links_close(void);
 void links_shutdown(void);
 void links_stop(void);
 
@@ -239,9 +270,15 @@ struct cargo *queue_next(struct link *link);
 void queue_delivered(struct link *link, struct cargo *cargo);
 /* What the stream had and has not delivered waits again, before all others. */
 void queue_restore(struct link *link);
+/* So many of what was lost have arrived. */
+void queue_arrived(struct link *link, uint32_t count);
+/* Nobody will tell what has. */
+void queue_forget(struct link *link);
+/* Whether something waits that may have arrived. */
+bool queue_is_unsure(const struct link *link);
 /* Sends it back, with what has failed last. Takes it. */
 void queue_return(struct link *link, struct cargo *cargo);
-/* The same for all that waits. */
+/* The same for all that waits, but what may have arrived. */
 void queue_bounce(struct link *link);
 /* Frees all; nobody is told. */
 void queue_drop(struct link *link);
@@ -250,8 +287,12 @@ void queue_drop(struct link *link);
 
 /* Ends its attempt: what waits comes back, and what comes for a while. */
 void link_fail(struct link *link, enum rc rc, const char *why);
+/* Its own stream has ended, and is about to be freed: keeps what another may go on with. */
+void link_keep(struct link *link);
 /* The stream has ended; does not free it. */
 void link_broken(struct link *link, const char *why);
+/* It goes on with no stream that was cut. */
+void link_forget(struct link *link);
 /* Calls, to see whether it is still there; nothing need be sent. */
 void link_suspect(struct link *link);
 /* It is there after all: whoever was told otherwise, or may have missed something, asks again. */
@@ -277,6 +318,8 @@ void link_greet(struct link *link, int fd);
 void link_prove(struct link *link);
 /* Sends what waits, as far as the stream takes it. */
 void link_flush(struct link *link);
+/* Ends its stream, but first lets it hear what has arrived. */
+void link_leave(struct link *link);
 /* Asks about the keys that were not asked about yet. */
 void link_ask(struct link *link);
 
@@ -284,15 +327,16 @@ void link_ask(struct link *link);
 void link_part(struct link *link);
 /* Of streams that links go by: struct stream_events. */
 void link_delivered(void *state, void *token);
-void link_lost(void *state, void *token);
 
 /* ---- ride.c */
 
-/* True: a stream that is there carries it. It is up, or open. */
+/* True: a stream that is there carries it, and it is up, or open; or it awaits that. */
 bool ride_find(struct link *link);
 bool link_rides(const struct link *link);
 /* From now on it may carry links; takes those that are about to call. */
 void ride_offer(const struct inbound *inbound);
+/* It has ended before that. */
+void ride_disappoint(const struct inbound *inbound);
 /* Whether it sends nothing more on the connection that it rides on, because it has keys to ask
  * about: it calls, for that, when all it has sent is delivered. */
 bool ride_yields(struct link *link);
@@ -305,10 +349,27 @@ void ride_fail(struct link *link, enum rc rc, const char *why);
 void ride_end(struct link *link);
 /* The same for all of them; */
 void rides_end(struct link_list *riders);
-/* and they are told that the stream has ended. */
+/* and they are told that the stream has ended, or wait, if it may be resumed. */
 void rides_break(struct link_list *riders, const char *why);
 /* When something was sent last by one of them; 0: never. */
 int64_t rides_used_ms(const struct link_list *riders);
+
+/* ---- ride-wait.c */
+
+/* Waits for a connection from its domain. */
+void ride_await(struct link *link);
+/* The same if one was cut a moment ago; false: none was. */
+bool ride_expects(struct link *link);
+/* What it rides on has ended: true, it waits until that is resumed. */
+bool ride_waits(struct link *link);
+/* Those that wait go on: so many stanzas of all that were lost with it have arrived; */
+void rides_resume(struct inbound *inbound, uint32_t arrived);
+/* or nobody knows. */
+void rides_forget(struct inbound *inbound);
+/* It has waited long enough, and rides on the next one or calls. */
+void ride_goes_on(struct link *link);
+/* The link does not wait for it any more. */
+void ride_forget(struct link *link);
 
 /* ---- link-test.c */
 
@@ -360,8 +421,19 @@ void news_suspect(const char *local, const char *remote);
 
 /* Whether stanzas of these domains may come. */
 typedef bool intake_covers(void *owner, const char *from, const char *to);
+/* All that came is dealt with, or all that came by the stream that was cut; told again and again.
+ */
+typedef void intake_rested(void *owner);
 /* For what comes on this stream. */
-struct intake *intake_new(struct stream *stream, intake_covers *covers, void *owner);
+struct intake *intake_new(
+    struct stream *stream, intake_covers *covers, intake_rested *rested, void *owner);
+/* Its stream was cut, and what is dealt with settles here (lent); NULL: there is nothing any more
+ * that came by it. */
+void intake_keep(struct intake *intake, struct sm *kept);
+/* From now on it is for this stream; NULL: for none. */
+void intake_set_stream(struct intake *intake, struct stream *stream);
+/* Nothing more is taken. False: nothing is at work; else it is told when all is dealt with. */
+bool intake_stop(struct intake *intake);
 /* Before the stream is freed. Accepts a pointer to NULL, leaves NULL. */
 void intake_free(struct intake **intake);
 /* A stanza has come. Takes the arena. */
@@ -381,12 +453,33 @@ struct transport_limits inbound_limits(const struct inbound *inbound);
 /* One more connection has proved it, or one less: the others get less, or more. */
 void peer_join(const char *domain);
 void peer_leave(const char *domain);
+/* ---- inbound-kept.c */
+
+/* In `closed`, before it is told to anybody: notes whether it was cut and may be resumed. */
+void inbound_keep(struct inbound *inbound);
+/* It is kept, without its stream. */
+void kept_add(struct inbound *inbound);
+/* Its heir goes on with it, if all has been dealt with. */
+void kept_hand_over(struct inbound *inbound);
+/* It ends: whoever waits for it is told. */
+void kept_part(struct inbound *inbound);
+void kept_forget_all(void);
+void inbound_resume(void *state, const char *id);
 
 /* ---- inbound.c, inbound-pairs.c */
+
+/* How a pair was proved. */
+extern const char by_external[];
 
 void inbound_told(struct inbound *inbound, const struct verify *verify);
 void inbound_ref(struct inbound *inbound);
 void inbound_unref(struct inbound *inbound);
+/* If it is willing, it carries links from now on. */
+void inbound_open(struct inbound *inbound);
+/* Takes it from the list of those that are open, with its timer. */
+void inbound_delist(struct inbound *inbound);
+/* It is in no list any more. */
+void inbound_forget(struct inbound *inbound);
 void inbounds_configure(void);
 /* Ends those that may not be any more. */
 void inbounds_check(void);
@@ -399,6 +492,8 @@ void inbounds_stop(void);
 struct pair *pair_find(const struct inbound *inbound, const char *from, const char *to);
 struct pair *pair_add(struct inbound *inbound, const char *from, const char *to);
 void pair_remove(struct inbound *inbound, struct pair *pair);
+/* The connection is there no more: what was proved counts no more, but is kept; the rest goes. */
+void pairs_keep(struct inbound *inbound);
 /* Whether stanzas of these domains may come. */
 bool pair_covers(const struct inbound *inbound, const char *from, const char *to);
 /* Ends it if it may not go on with the configuration and the bans in force. */

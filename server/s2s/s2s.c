@@ -195,6 +195,9 @@ void s2s_configure(void)
 		.before_login = config_xml_limits(config, limits->stanza_bytes_before_login),
 		.after_login = config_xml_limits(config, config->s2s.stanza_bytes),
 		.max_unwritten = UNWRITTEN_MAX,
+		.max_unacked = config->s2s.unacked_stanzas,
+		.max_unacked_bytes = config->s2s.unacked_bytes,
+		.resume_seconds = config->s2s.resume_timeout,
 	};
 	s2s.settings_out = s2s.settings_in;
 	s2s.settings_out.role = STREAM_TO_SERVER;
@@ -224,6 +227,7 @@ void s2s_close(void)
 	s2s.is_closed = true;
 	link_test_stop();
 	inbounds_close();
+	links_close();
 }
 
 void s2s_shutdown(void)

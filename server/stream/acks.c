@@ -53,6 +53,8 @@ static void handle_enable(struct stream *stream, const struct element *element)
 	}
 	stream->sm = sm_new(acks_ns(element));
 	resume_enable(stream, element);
+	if (is_with_server(stream))
+		stream->events->managed(stream->state, 0);
 }
 
 static void handle_r(struct stream *stream)

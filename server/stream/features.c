@@ -162,6 +162,7 @@ static void add_after_login(struct stream *stream, struct arena *arena, struct e
 /* A server has nothing to bind. */
 static void add_after_proof(struct stream *stream, struct arena *arena, struct element *features)
 {
+	element_add_new(arena, features, NS_SM, "sm");
 	add_limits(arena, features, stream->settings->after_login.max_bytes);
 	stream->events->features(stream->state, arena, features, true);
 	stream_admit(stream);

@@ -34,6 +34,15 @@ static unsigned seconds_of(const struct element *element, unsigned seconds)
 	return text != NULL && number_parse(text, 1, seconds, &max) ? (unsigned)max : seconds;
 }
 
+/* How many of the stanzas that were lost have arrived. What was sent before the first one that
+ * counts has arrived if that has. */
+static uint32_t arrived_since(const struct sm *sm, uint32_t acked)
+{
+	uint32_t count = sm->acked - acked;
+
+	return count == 0 ? 0 : count + sm->uncounted;
+}
+
 /* ---- who has called us */
 
 void resume_enable(struct stream *stream, const struct element *enable)
@@ -85,7 +94,7 @@ void resume_asked(struct stream *stream, const struct element *element)
 uint32_t stream_resumed(struct stream *stream, struct sm **kept)
 {
 	struct sm *sm = *kept;
-	uint32_t before = sm->acked;
+	uint32_t acked = sm->acked, arrived;
 
 	if (stream->stage >= STAGE_OVER)
 		return 0;
@@ -97,9 +106,10 @@ uint32_t stream_resumed(struct stream *stream, struct sm **kept)
 	log_info(stream->log, "stream resumed", KV("handled", sm->handled));
 	text_printf(stream_output(stream), "<resumed xmlns='%s' h='%" PRIu32 "' previd='%s'/>",
 	    sm->ns, sm->handled, sm->id);
+	arrived = arrived_since(sm, acked);
 	sm_resume(sm);
 	stream_go_on(stream);
-	return sm->acked - before;
+	return arrived;
 }
 
 void stream_resume_failed(struct stream *stream, enum rc rc)
@@ -170,7 +180,7 @@ static void enabled_receive(struct stream *stream, const struct element *element
 /* What it says has arrived of what the stream before has sent; false: the stream has ended. */
 static bool arrived_take(struct stream *stream, const char *h)
 {
-	uint32_t before = stream->sm->acked;
+	uint32_t acked = stream->sm->acked;
 	int64_t number;
 
 	if (h == NULL || !number_parse(h, 0, UINT32_MAX, &number)) {
@@ -180,7 +190,7 @@ static bool arrived_take(struct stream *stream, const char *h)
 	}
 	if (!acks_take_h(stream, (uint32_t)number))
 		return false;
-	stream->login->arrived = stream->sm->acked - before;
+	stream->login->arrived = arrived_since(stream->sm, acked);
 	return true;
 }
 

@@ -131,6 +131,7 @@ bool sm_is_settled(const struct sm *sm)
 void sm_resume(struct sm *sm)
 {
 	sm->sent = sm->acked;
+	sm->uncounted = 0;
 	sm->wants = sm->requested = sm->owes = false;
 	sm_told(sm);
 }

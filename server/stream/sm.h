@@ -24,6 +24,7 @@ struct sm {
 	uint32_t capacity; /* in bits, a power of two */
 
 	uint32_t sent;        /* stanzas that went out */
+	uint32_t uncounted;   /* before them, and were lost with the stream */
 	uint32_t acked;       /* the last h of the peer's */
 	uint64_t acked_total; /* the same without modulo */
 	bool wants;           /* something is out that has not been asked about */

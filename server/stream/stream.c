@@ -287,6 +287,8 @@ static void tell_closed(struct stream *stream)
 	void *token;
 
 	stream->stage = STAGE_TOLD;
+	if (stream->sm != NULL)
+		stream->sm->uncounted = stream->tokens.plain;
 	while ((token = tokens_take(&stream->tokens)) != NULL)
 		stream->events->lost(stream->state, token);
 	stream->events->closed(stream->state, stream->why);

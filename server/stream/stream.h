@@ -149,7 +149,8 @@ struct stream_events {
 	 * owner's to judge. */
 	void (*resume)(void *state, const char *id);
 	/* Answers stream_manage(): stanzas may be sent. Of those that were lost with the stream
-	 * before, the first `arrived` have arrived after all. */
+	 * before, the first `arrived` have arrived after all. Of a server that has called us: it
+	 * has enabled management. */
 	void (*managed)(void *state, uint32_t arrived);
 	/* A stanza that was sent with this token has been acknowledged (XEP-0198), or written to
 	 * the socket where that is not enabled. Once for each token, in order. */

@@ -256,6 +256,7 @@ def _():
     with Federation(ONE, **MUCH) as federation, Called(federation, TWO) as called:
         r, one = caller(federation), federation.servers[ONE]
         connection = calls(federation)
+        ping(connection)
         count = fill(r, one)
         connection.abort()
         one.wait_log("link ended")

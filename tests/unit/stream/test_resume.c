@@ -36,6 +36,7 @@ static void meet_managed(unsigned our_seconds, unsigned their_seconds)
 	assert_true(stream_manage(ours.stream, &none));
 	assert_false(stream_has_sm(ours.stream));
 	told(&ours, "managed 0\n");
+	told(&theirs, "managed 0\n");
 	assert_true(stream_has_sm(ours.stream));
 	assert_true(stream_has_sm(theirs.stream));
 }
@@ -163,7 +164,7 @@ static void test_not_resumed(void **state)
 	told(&ours, "managed 0\n");
 	assert_string_not_equal(stream_sm_id(ours.stream), theirs.kept->id);
 	send_stanza(&ours, "m2", two);
-	told(&theirs, STANZA("1", "m2"));
+	told(&theirs, "managed 0\n" STANZA("1", "m2"));
 	part();
 }
 
