@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/crypto.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "net/transport-private.h"
 #include "stream/dialback.h"
 #include "stream/stream-private.h"
@@ -42,6 +43,8 @@ struct owner {
 	char tokens[64];
 	unsigned sent, back; /* tokens */
 	bool proves;         /* its certificate does */
+	bool asks;           /* for management */
+	bool keeps;          /* what has come is not settled */
 	unsigned opened, closed;
 };
 
@@ -155,8 +158,44 @@ static void owner_refused(void *state, const char *username, const char *mechani
 static void owner_stanza(
     void *state, struct arena *arena, struct element *element, uint32_t sequence)
 {
+	struct owner *owner = state;
+
 	REQUIRE(is_secure);
 	arena_free(&arena);
+	if (!owner->keeps)
+		stream_settled(owner->stream, sequence);
+}
+
+/* Of a stream of which three stanzas were lost. */
+static struct sm *lost_three(void)
+{
+	struct sm *sm = sm_new("urn:xmpp:sm:3");
+
+	sm->id = mem_strdup("kept");
+	sm->sent = 3;
+	return sm;
+}
+
+static void owner_resume(void *state, const char *id)
+{
+	struct owner *owner = state;
+	struct sm *kept;
+
+	REQUIRE(is_secure && id != NULL && owner->opened <= 1);
+	if (strcmp(id, "kept") != 0) {
+		stream_resume_failed(owner->stream, RC_ITEM_NOT_FOUND);
+		return;
+	}
+	kept = lost_three();
+	REQUIRE(stream_resumed(owner->stream, &kept) <= 3 && kept == NULL);
+}
+
+static void owner_managed(void *state, uint32_t arrived)
+{
+	struct owner *owner = state;
+
+	REQUIRE(is_secure && arrived <= 3);
+	owner->asks = false;
 }
 
 static void owner_token(void *state, void *token)
@@ -170,9 +209,13 @@ static void owner_token(void *state, void *token)
 static void owner_closed(void *state, const char *why)
 {
 	struct owner *owner = state;
+	struct sm *kept;
 
 	REQUIRE(why != NULL && owner->back == owner->sent);
 	owner->closed++;
+	kept = stream_keep(owner->stream);
+	REQUIRE(kept == NULL || kept->id != NULL);
+	sm_free(&kept);
 	stream_free(&owner->stream);
 }
 
@@ -185,6 +228,8 @@ static const struct stream_events events = {
 	.authenticated = owner_authenticated,
 	.refused = owner_refused,
 	.stanza = owner_stanza,
+	.resume = owner_resume,
+	.managed = owner_managed,
 	.delivered = owner_token,
 	.lost = owner_token,
 	.closed = owner_closed,
@@ -208,6 +253,16 @@ static void show_key(struct owner *owner)
 	stream_send_dialback(owner->stream, &result);
 }
 
+/* With a server that we have called; `again`: it goes on with another stream. */
+static void manage(struct owner *owner, bool again)
+{
+	struct sm *kept = again ? lost_three() : NULL;
+
+	if (stream_manage(owner->stream, &kept))
+		owner->asks = true;
+	REQUIRE(kept == NULL);
+}
+
 /* Once it is known who they are, both ways are the owner's. */
 static void act(struct owner *owner, uint8_t what)
 {
@@ -219,8 +274,20 @@ static void act(struct owner *owner, uint8_t what)
 			stream_admit(owner->stream);
 		return;
 	case 'm':
-		if (owner->stream->stage == STAGE_BOUND && owner->stream->header_sent)
+		if (owner->stream->stage == STAGE_BOUND && owner->stream->header_sent &&
+		    !owner->asks)
 			send_message(owner);
+		return;
+	case 'g':
+	case 'G':
+		if (owner->opened > 0)
+			manage(owner, what == 'G');
+		return;
+	case 's':
+		owner->keeps = !owner->keeps;
+		return;
+	case 'y':
+		stream_yield(owner->stream, STREAM_CONFLICT);
 		return;
 	case 'k':
 		show_key(owner);
@@ -359,6 +426,9 @@ static void open_stream(struct owner *owner, enum stream_role role)
 	static struct stream_settings settings = {
 		.tls_required = true,
 		.both_ways = true,
+		.max_unacked = 8,
+		.max_unacked_bytes = 1000,
+		.resume_seconds = 60,
 		.login_timeout_ms = 30000,
 		.tls_timeout_ms = 15000,
 		.max_login_failures = 3,
