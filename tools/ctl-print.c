@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "tools/ctl.h"
 
-#define COLUMNS_MAX 10
+#define COLUMNS_MAX 16
 
 void ctl_print_json(const json_t *answer)
 {
@@ -33,6 +33,7 @@ static void widths_measure(const json_t *rows, const char *const *keys, int widt
 	char room[32];
 
 	for (size_t i = 0; keys[i] != NULL; i++) {
+		ASSERT(i < COLUMNS_MAX);
 		widths[i] = (int)strlen(keys[i]);
 		for (size_t row = 0; row < json_array_size(rows); row++) {
 			const char *text = member_text(json_array_get(rows, row), keys[i], room);
