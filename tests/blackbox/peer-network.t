@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Federation in a network of hosts: a godwit, a Prosody, an ejabberd and a knot with a signed zone, each on
+"""Federation in a network of hosts: two godwits, a Prosody, an ejabberd and a knot with a signed zone, each on
 one of its own, on the ports of the RFCs, by IPv4 and IPv6; and cables that are cut."""
 from contextlib import contextmanager
 
@@ -13,9 +13,17 @@ from lib.prosody import Prosody
 
 # PostgreSQL is on none of these hosts.
 database.FLAVOUR = "sqlite"
-OURS = "montague.example"
+OURS, SECOND = "montague.example", "mantua.example"
+
+
+class Counting(Prosody):
+    """Acknowledges what it gets (XEP-0198)."""
+
+    modules = {"capulet.example": ["smacks"]}
+
+
 # ejabberd asks libc for addresses, which asks a server that has a host of its own only.
-THEIRS = {"capulet.example": Prosody, **({"verona.example": Ejabberd} if network.can_cut() else {})}
+THEIRS = {"capulet.example": Counting, **({"verona.example": Ejabberd} if network.can_cut() else {})}
 # What a name says of the way to it: by one family only; with an address that leads nowhere as well;
 # without an SRV record.
 FAMILIES = {"": ("AAAA", "A"), "four.": ("A",), "six.": ("AAAA",), "half.": ("A",), "bare.": ("A",),
@@ -49,24 +57,26 @@ class Hosts(peering.World):
     def __init__(self, *_):
         super().__init__()
         self.network = self.enter_context(network.Network())
-        self.hosts = {name: self.network.host() for name in ("dns", OURS, *THEIRS)}
+        self.hosts = {name: self.network.host() for name in ("dns", OURS, SECOND, *THEIRS)}
         self.serve_names()
         dns = self.hosts["dns"].ipv4, self.hosts["dns"].dns_port
         for domain, kind in THEIRS.items():
             self.add(kind(self.federation.authority, {prefix + domain: {} for prefix in FAMILIES}, dns,
                           place=self.hosts[domain]))
-        listens = [f'listen s2s {{ address = "{address}" port = {port} }}'
-                   for address, port in self.hosts[OURS].listens()]
-        self.godwit([prefix + OURS for prefix in ("", "four.", "six.")],
-                    f'forward = {{ "{dns[0]}@{dns[1]}" }} trust_anchor_file = "{self.keys}" timeout = 2',
+        self.start_godwit([SECOND], dns)
+        self.start_godwit([prefix + OURS for prefix in ("", "four.", "six.")], dns)
+
+    def start_godwit(self, domains, dns):
+        place = self.hosts[domains[0]]
+        listens = [f'listen s2s {{ address = "{address}" port = {port} }}' for address, port in place.listens()]
+        self.godwit(domains, f'forward = {{ "{dns[0]}@{dns[1]}" }} trust_anchor_file = "{self.keys}" timeout = 2',
                     settings="retry_max = 1 connect_timeout = 1 link_timeout = 10",
-                    sections="\n".join(listens), place=self.hosts[OURS],
-                    under=("setpriv", "--pdeathsig", "KILL"))
+                    sections="\n".join(listens), place=place, under=("setpriv", "--pdeathsig", "KILL"))
 
     def serve_names(self):
         records = {"_xmpp-server._tcp.none.example. SRV 0 0 0 .", f"{FORGED}. NS ns.{FORGED}.",
                    f"{FORGED}. DS 4711 13 2 {'ab' * 32}", f"ns.{FORGED}. A {self.hosts['dns'].ipv4}"}
-        for domain in (OURS, *THEIRS):
+        for domain in (OURS, SECOND, *THEIRS):
             records |= service(domain, self.hosts[domain])
         zones = {"example": sorted(records), FORGED: [f"@ A {self.hosts[OURS].ipv4}"]}
         self.knot = self.enter_context(Knot(self.hosts["dns"], zones))
@@ -206,22 +216,54 @@ def _(world, domain):
         r.expect_next(f"<message from='{j.jid}' id='j{number}'><body>hello</body></message>")
 
 
-@each_server("a cable is cut for good: contacts are gone, errors; it is joined: they are back",
+@each_server("a cable is cut for good: contacts are gone, what was not acknowledged comes back; it is joined: they are there",
              when=network.can_cut(), timeout=120)
 def _(world, domain):
     r, j = world.pair(domain)
     befriend(r, j)
     ours, theirs = world.hosts[OURS], world.hosts[domain]
     with world.cut(domain):
+        r.message(j.jid, id="written")
+        r.sync()
         ours.give_up(theirs)
         theirs.give_up(ours)
         # Without the kernel's help it takes a minute.
         r.expect(f"<presence from='{j.bare}' type='unavailable'/>", timeout=90)
         r.message(j.jid, id="lost")
         expect_refusal(r, "lost", "remote-server-timeout")
+        if THEIRS[domain] is Counting:
+            expect_refusal(r, "written", "remote-server-timeout")
     r.expect(f"<presence from='{j.jid}' type='{ABSENT}'/>", timeout=20)
     chat(r, j, "after")
     chat(j, r, "back")
+
+
+@test("two godwits are cut apart, and joined: what was sent arrives or comes back, once, in order",
+      when=network.can_cut(), timeout=120)
+def _(world):
+    count, ours, theirs = 300, world.hosts[OURS], world.hosts[SECOND]
+    r, j = world.ours(), world.federation.account("juliet", SECOND).login(presence=True)
+    chat(r, j, "before")
+    r.enable_sm()
+    for number in range(count):
+        if number == count // 3:
+            theirs.cut()
+        if number == 2 * count // 3:
+            r.sync()
+            for one, other in ((ours, theirs), (theirs, ours)):
+                one.give_up(other)
+        r.message(j.jid, id=str(number))
+    theirs.join()
+
+    def where(client, kind):
+        client.poll()
+        return [int(stanza.get("id")) for stanza in client.queue
+                if stanza.tag == "{%s}message" % NS.client and stanza.get("type") == kind]
+    arrived, returned = wait_until(lambda: (where(j, "chat"), where(r, "error")), "all of them", 90,
+                                   wanted=lambda found: len(found[0]) + len(found[1]) >= count)
+    if sorted(arrived + returned) != list(range(count)) or arrived != sorted(arrived):
+        raise Failure(f"{count} were sent; arrived: {arrived}\nreturned: {returned}")
+    r.expect_ack(count + 1)  # the sync, too
 
 
 peering.main(THEIRS.values(), Hosts)

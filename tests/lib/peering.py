@@ -24,9 +24,10 @@ class World(ExitStack):
         self.others = []
 
     def godwit(self, domains, dns, *, sections="", settings="", **options):
-        """Our server; `dns` is what section dns says."""
+        """Our server, the last that is started; `dns` is what section dns says."""
         self.federation.sections[domains[0]] = f"dns {{ {dns} }} {sections}"
         self.server = self.federation.start(*domains, settings=settings, **options)
+        self.server.lasts = True
 
     def add(self, other):
         """Starts one of the others."""

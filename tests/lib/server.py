@@ -78,6 +78,7 @@ class Server:
         self.guests = []  # domains that are served but not configured
         self.scram_iterations = scram_iterations
         self.under = under
+        self.lasts = False  # from test to test
         self.place = place
         self.log_level = log_level or os.environ.get("GODWIT_TEST_LOG", "info")
         self.directory = tempfile.mkdtemp(prefix="godwit-")

@@ -153,21 +153,24 @@ class _Runner:
             for connection in server.connections:
                 connection.close()
             server.connections.clear()
-            if server is not self.server:
+            if server is not self.server and not server.lasts:
                 server.close()
-        Server.made[:] = [self.server] if self.server else []
+        Server.made[:] = [server for server in Server.made if server is self.server or server.lasts]
 
     def finish(self):
-        """One more point: the server ends as it should, with no sanitizer report in its log."""
+        """One more point: the server ends as it should, with no sanitizer report in its log; so do others
+        that lasted."""
         title = "the server stops cleanly"
         try:
-            if self.server.running():
-                self.server.stop()
-            self.server.check_reports()
+            for server in Server.made:
+                if server.running():
+                    server.stop()
+                server.check_reports()
             self.report(title)
         except Exception as error:
             self.report(title, f"{type(error).__name__}: {error}")
-        self.server.close()
+        for server in Server.made:
+            server.close()
 
 
 def main(server=True, **settings):
