@@ -5,30 +5,24 @@
  * the owner does then. Nothing but TLS comes before TLS, every token comes back once and in order,
  * `closed` once and last, and what was said is well-formed. */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/crypto.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "net/transport-private.h"
 #include "stream/dialback.h"
 #include "stream/stream-private.h"
 #include "xml/element.h"
-#include "xml/parser.h"
-#include "xmpp/jid.h"
 #include "xmpp/ns.h"
 #include "xmpp/stanza.h"
 
+#include "peer.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(condition) ((condition) ? (void)0 : abort())
 #define HEADER(attributes) \
 	"<stream:stream xmlns='" NS_SERVER "' xmlns:stream='" NS_STREAM "' xmlns:db='" NS_DIALBACK \
 	"' " attributes " version='1.0'>"
@@ -38,8 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct owner {
 	struct stream *stream;
-	int fd; /* the other server's */
-	struct text heard;
+	struct peer peer; /* the other server */
 	char tokens[64];
 	unsigned sent, back; /* tokens */
 	bool proves;         /* its certificate does */
@@ -47,8 +40,6 @@ struct owner {
 	bool keeps;          /* what has come is not settled */
 	unsigned opened, closed;
 };
-
-static struct worker *office;
 
 /* ---- TLS that is none, by the linker's --wrap ---- */
 
@@ -85,8 +76,9 @@ void __wrap_transport_connect_tls(struct transport *transport, struct tls_set *s
 	tls_begin(transport);
 }
 
-static void tls_end(struct owner *owner)
+static void tls_end(void *state)
 {
+	const struct owner *owner = state;
 	struct transport *transport = securing;
 
 	securing = NULL;
@@ -264,8 +256,10 @@ static void manage(struct owner *owner, bool again)
 }
 
 /* Once it is known who they are, both ways are the owner's. */
-static void act(struct owner *owner, uint8_t what)
+static void act(void *state, uint8_t what)
 {
+	struct owner *owner = state;
+
 	if (owner->stream == NULL)
 		return;
 	switch (what) {
@@ -318,40 +312,9 @@ static void act(struct owner *owner, uint8_t what)
 
 /* ---- the other server */
 
-static bool round_over;
-
-static void round_ends(struct mail *mail)
-{
-	round_over = true;
-}
-
-static void rounds(struct owner *owner)
-{
-	char bytes[4096];
-	ssize_t count;
-
-	for (int i = 0; i < 3; i++) {
-		struct mail mail = { 0 };
-
-		round_over = false;
-		worker_post(office, &mail, round_ends);
-		worker_run_until(office, &round_over);
-		tls_end(owner);
-	}
-	while ((count = recv(owner->fd, bytes, sizeof bytes, 0)) > 0)
-		text_append(&owner->heard, bytes, (size_t)count);
-}
-
-static void say(struct owner *owner, const void *bytes, size_t length)
-{
-	if (length > 0)
-		(void)!send(owner->fd, bytes, length, MSG_NOSIGNAL);
-	rounds(owner);
-}
-
 static void says(struct owner *owner, const char *text)
 {
-	say(owner, text, strlen(text));
+	peer_say(&owner->peer, text, strlen(text));
 }
 
 static void begin_called(struct owner *owner, unsigned stages)
@@ -376,51 +339,6 @@ static void begin_calling(struct owner *owner, unsigned stages)
 		says(owner, "<stream:features/>");
 }
 
-/* ---- what was heard */
-
-static void heard_opened(void *state, const struct element *header)
-{
-}
-
-static void heard_element(void *state, struct arena *arena, struct element *element)
-{
-	arena_free(&arena);
-}
-
-static void heard_closed(void *state)
-{
-}
-
-/* Each header begins a document of its own. */
-static void check_heard(const struct text *heard)
-{
-	static const struct xml_events nothing = { heard_opened, heard_element, heard_closed };
-	static const char start[] = "<?xml ";
-	const char *at = heard->at, *end = heard->length == 0 ? at : at + heard->length;
-
-	while (at < end) {
-		const char *next = memmem(at + 1, (size_t)(end - at) - 1, start, 6);
-		size_t length = (size_t)((next == NULL ? end : next) - at);
-		struct xml_parser *parser = xml_parser_new(&XML_LIMITS_DEFAULT, &nothing, NULL);
-
-		REQUIRE(xml_parser_feed(parser, at, length) == XML_OK);
-		REQUIRE(xml_parser_pending(parser) == 0);
-		xml_parser_free(&parser);
-		at += length;
-	}
-}
-
-static void prepare(void)
-{
-	if (office != NULL)
-		return;
-	log_set_level(LOG_ERROR);
-	crypto_init();
-	jid_init();
-	office = worker_new(0);
-	worker_enter(office);
-}
-
 static void open_stream(struct owner *owner, enum stream_role role)
 {
 	static struct stream_settings settings = {
@@ -436,16 +354,11 @@ static void open_stream(struct owner *owner, enum stream_role role)
 		.after_login = { 4000, 16, 16, 64, 200 },
 		.max_unwritten = 10,
 	};
-	static const struct transport_limits limits = { 1 << 20, 4 << 20, 60000, 0, 0 };
-	struct transport *transport;
-	int fds[2];
+	struct transport *transport = peer_open(&owner->peer);
 
-	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
 	/* Nobody looks into it. */
 	settings.tls = (void *)&settings;
 	settings.role = role;
-	owner->fd = fds[1];
-	transport = transport_new(fds[0], NULL, &limits, NULL, NULL);
 	owner->stream = role == STREAM_OF_SERVER
 	                    ? stream_new(transport, false, &settings, &events, owner)
 	                    : stream_initiate(transport, false, &settings, &events, owner,
@@ -460,7 +373,7 @@ static void begin(struct owner *owner, uint8_t where)
 	is_secure = false;
 	securing = NULL;
 	open_stream(owner, is_called ? STREAM_OF_SERVER : STREAM_TO_SERVER);
-	rounds(owner);
+	peer_rounds(&owner->peer);
 	if (is_called)
 		begin_called(owner, stages);
 	else
@@ -471,32 +384,19 @@ static void begin(struct owner *owner, uint8_t where)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct owner owner = { 0 };
-	size_t at = 1;
+	struct owner owner = { .peer = { .owner = &owner, .act = act, .round = tls_end } };
 
 	if (size < 2)
 		return 0;
-	prepare();
+	peer_prepare();
 	begin(&owner, data[0]);
-	while (at < size) {
-		const uint8_t *nul = memchr(data + at, '\0', size - at);
-		size_t length = nul == NULL ? size - at : (size_t)(nul - data) - at;
-
-		say(&owner, data + at, length);
-		at += length + 1;
-		if (at < size)
-			act(&owner, data[at++]);
-	}
-	rounds(&owner);
+	peer_play(&owner.peer, data + 1, size - 1);
 	if (owner.stream != NULL)
 		stream_resume(owner.stream);
-	shutdown(owner.fd, SHUT_WR);
+	peer_finish(&owner.peer);
 	for (int i = 0; i < 4 && owner.stream != NULL; i++)
-		rounds(&owner);
+		peer_rounds(&owner.peer);
 	REQUIRE(owner.closed == 1 && owner.stream == NULL);
-	check_heard(&owner.heard);
-	text_free(&owner.heard);
-	close(owner.fd);
-	transport_abandon_all();
+	peer_close(&owner.peer);
 	return 0;
 }

@@ -4,27 +4,22 @@
  * Every token comes back once and in order, `closed` once and last, and what the server said is
  * well-formed. */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/arena.h"
-#include "base/log.h"
 #include "base/scram-keys.h"
 #include "net/transport.h"
 #include "stream/stream-private.h"
 #include "xml/element.h"
-#include "xml/parser.h"
 #include "xmpp/jid.h"
 #include "xmpp/stanza.h"
 
+#include "peer.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define REQUIRE(condition) ((condition) ? (void)0 : abort())
 #define OPEN \
 	"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' " \
 	"to='example.org' version='1.0'>"
@@ -32,8 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct owner {
 	struct stream *stream;
-	int fd; /* the client's */
-	struct text heard;
+	struct peer peer; /* the client */
 	char tokens[64];
 	unsigned sent, back; /* tokens */
 	uint32_t sequence;   /* of the last stanza */
@@ -42,7 +36,6 @@ struct owner {
 	unsigned closed;
 };
 
-static struct worker *office;
 static struct scram_keys sha1, sha256;
 
 /* ---- the owner */
@@ -163,8 +156,10 @@ static void send_message(struct owner *owner, bool with_token)
 	stanza_unref(&stanza);
 }
 
-static void act(struct owner *owner, uint8_t what)
+static void act(void *state, uint8_t what)
 {
+	struct owner *owner = state;
+
 	if (owner->stream == NULL)
 		return;
 	switch (what) {
@@ -208,36 +203,6 @@ static void act(struct owner *owner, uint8_t what)
 
 /* ---- the client */
 
-static bool round_over;
-
-static void round_ends(struct mail *mail)
-{
-	round_over = true;
-}
-
-static void rounds(struct owner *owner)
-{
-	char bytes[4096];
-	ssize_t count;
-
-	for (int i = 0; i < 3; i++) {
-		struct mail mail = { 0 };
-
-		round_over = false;
-		worker_post(office, &mail, round_ends);
-		worker_run_until(office, &round_over);
-	}
-	while ((count = recv(owner->fd, bytes, sizeof(bytes), 0)) > 0)
-		text_append(&owner->heard, bytes, (size_t)count);
-}
-
-static void say(struct owner *owner, const void *bytes, size_t length)
-{
-	if (length > 0)
-		(void)!send(owner->fd, bytes, length, MSG_NOSIGNAL);
-	rounds(owner);
-}
-
 /* What SASL would have done. */
 static void admit(struct owner *owner)
 {
@@ -250,62 +215,23 @@ static void admit(struct owner *owner)
 static void begin(struct owner *owner, uint8_t where)
 {
 	if (where > 0)
-		say(owner, OPEN, strlen(OPEN));
+		peer_say(&owner->peer, OPEN, strlen(OPEN));
 	if (where > 1) {
 		admit(owner);
-		say(owner, OPEN, strlen(OPEN));
+		peer_say(&owner->peer, OPEN, strlen(OPEN));
 	}
 	if (where > 2)
-		say(owner, BIND, strlen(BIND));
+		peer_say(&owner->peer, BIND, strlen(BIND));
 	if (where > 3)
-		say(owner, "<enable xmlns='urn:xmpp:sm:3'/>", 31);
-}
-
-/* ---- what was heard */
-
-static void heard_opened(void *state, const struct element *header)
-{
-}
-
-static void heard_element(void *state, struct arena *arena, struct element *element)
-{
-	arena_free(&arena);
-}
-
-static void heard_closed(void *state)
-{
-}
-
-/* Each header begins a document of its own. */
-static void check_heard(const struct text *heard)
-{
-	static const struct xml_events nothing = { heard_opened, heard_element, heard_closed };
-	static const char start[] = "<?xml ";
-	const char *at = heard->at, *end = heard->length == 0 ? at : at + heard->length;
-
-	while (at < end) {
-		const char *next = memmem(at + 1, (size_t)(end - at) - 1, start, 6);
-		size_t length = (size_t)((next == NULL ? end : next) - at);
-		struct xml_parser *parser = xml_parser_new(&XML_LIMITS_DEFAULT, &nothing, NULL);
-
-		REQUIRE(xml_parser_feed(parser, at, length) == XML_OK);
-		REQUIRE(xml_parser_pending(parser) == 0);
-		xml_parser_free(&parser);
-		at += length;
-	}
+		peer_say(&owner->peer, "<enable xmlns='urn:xmpp:sm:3'/>", 31);
 }
 
 static void prepare(void)
 {
-	if (office != NULL)
+	if (!peer_prepare())
 		return;
-	log_set_level(LOG_ERROR);
-	crypto_init();
-	jid_init();
 	scram_keys_make(&sha1, DIGEST_SHA1, "secret", 1);
 	scram_keys_make(&sha256, DIGEST_SHA256, "secret", 1);
-	office = worker_new(0);
-	worker_enter(office);
 }
 
 static void open_stream(struct owner *owner)
@@ -322,46 +248,28 @@ static void open_stream(struct owner *owner)
 		.max_unacked = 4,
 		.max_unacked_bytes = 1000,
 	};
-	static const struct transport_limits limits = { 1 << 20, 4 << 20, 60000, 0, 0 };
-	int fds[2];
 
-	REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
-	owner->fd = fds[1];
-	owner->stream = stream_new(
-	    transport_new(fds[0], NULL, &limits, NULL, NULL), false, &settings, &events, owner);
+	owner->stream = stream_new(peer_open(&owner->peer), false, &settings, &events, owner);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct owner owner = { 0 };
-	size_t at = 1;
+	struct owner owner = { .peer = { .owner = &owner, .act = act } };
 
 	if (size < 2)
 		return 0;
 	prepare();
 	open_stream(&owner);
 	begin(&owner, data[0] % 5);
-	while (at < size) {
-		const uint8_t *nul = memchr(data + at, '\0', size - at);
-		size_t length = nul == NULL ? size - at : (size_t)(nul - data) - at;
-
-		say(&owner, data + at, length);
-		at += length + 1;
-		if (at < size)
-			act(&owner, data[at++]);
-	}
-	rounds(&owner);
-	shutdown(owner.fd, SHUT_WR);
+	peer_play(&owner.peer, data + 1, size - 1);
+	peer_finish(&owner.peer);
 	/* Answers that are still due. */
 	for (int i = 0; i < 4 && owner.stream != NULL; i++) {
 		answer_credentials(&owner);
 		answer_bind(&owner);
-		rounds(&owner);
+		peer_rounds(&owner.peer);
 	}
 	REQUIRE(owner.closed == 1 && owner.stream == NULL);
-	check_heard(&owner.heard);
-	text_free(&owner.heard);
-	close(owner.fd);
-	transport_abandon_all();
+	peer_close(&owner.peer);
 	return 0;
 }
