@@ -175,7 +175,7 @@ def _():
 
 @test("XEP-0198 5: nobody goes on with what is another's, what is not there, or what has ended")
 def _():
-    with Federation(ONE) as federation:
+    with Federation(ONE, workers=1) as federation:
         r = federation.account("romeo", ONE).login(presence=True)
         connection, previd = managed(federation)
         message(connection, r.jid, "m")
@@ -608,6 +608,22 @@ def _():
         gets(connection, 3, 4)
         connection.send(f"<a xmlns='{NS.sm}' h='4'/>")
         r.expect_ack(4)
+
+
+@test("XEP-0288, 3: nothing is sent back until it is known whether the other end acknowledges")
+def _():
+    with Federation(ONE) as federation:
+        federation.route(TWO, keep_port())
+        federation.reload()
+        r = acknowledging(federation)
+        connection = calls_both_ways(federation)
+        write(r, 1)
+        r.iq("get", f"<ping xmlns='{NS.ping}'/>", to=ONE)
+        connection.send(f"<enable xmlns='{NS.sm}'/>")
+        connection.expect_next(f"<enabled xmlns='{NS.sm}'/>")
+        gets(connection, 1)
+        connection.send(f"<a xmlns='{NS.sm}' h='1'/>")
+        r.expect_ack(2)
 
 
 @test("XEP-0288, 5: what was sent back goes to its sender when nobody has resumed the connection in time")
