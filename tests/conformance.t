@@ -12,7 +12,7 @@ from lib.checks import TOP, run_checks, text_of
 DOCUMENT = "doc/conformance.md"
 
 # The words of the document that stand for "has no test".
-REASONS = ("federation", "later", "declined", "superseded", "unused", "operator")
+REASONS = ("later", "declined", "superseded", "unused", "operator")
 LEVELS = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "REQUIRED", "SHALL", "SHALL NOT", "RECOMMENDED",
           "NOT RECOMMENDED")
 # Functions that register a test by its title: tests/lib, blackbox/peer-network.t.

@@ -2,23 +2,10 @@
 """Other servers that are not what they say, or send what they may not."""
 
 from harness import *
-from lib.federation import DIALBACK, SERVER, peer, server_open
+from lib.federation import DIALBACK, SERVER, peer, proved, server_open
 from lib.ports import keep_port
 
 ONE, TWO, THREE = "montague.example", "capulet.example", "verona.example"
-
-
-def proved(federation, sender=TWO):
-    """A connection that has proved that domain by its certificate."""
-    one = federation.servers[ONE]
-    connection = peer(one, sender=sender, identity=federation.authority.issue([f"DNS:{sender}"]))
-    if connection.mechanisms() != ["EXTERNAL"]:
-        raise Failure(f"offered: {connection.mechanisms()}")
-    connection.auth("EXTERNAL", sender.encode())
-    if connection.outcome().tag != "{%s}success" % NS.sasl:
-        raise Failure("no success")
-    server_open(connection, sender)
-    return connection
 
 
 @test("RFC 6120 4.9.3.9: a stanza from a domain that was not proved ends the stream")

@@ -4,7 +4,7 @@ becomes true when it is back."""
 from contextlib import contextmanager
 
 from harness import *
-from lib.federation import Federation
+from lib.federation import Federation, proved
 
 ONE, TWO = "montague.example", "capulet.example"
 
@@ -30,7 +30,7 @@ def state(account, contact):
     """What its server has of the contact."""
     return account.server.sql("SELECT subscription, CASE WHEN ask THEN 'ask' ELSE '' END FROM roster_items"
                               f" WHERE domain = '{account.domain}' AND username = '{account.username}'"
-                              f" AND contact = '{contact.jid}'")
+                              f" AND contact = '{contact}'")
 
 
 def wait_state(account, contact, subscription, ask=""):
@@ -133,6 +133,34 @@ def _():
             if presence.get("type") == "error":
                 raise Failure("nobody was asked")
             waiting.discard(presence.get("from"))
+
+
+@test("RFC 6121 3.1.3: a request of another server to a full JID counts as one to the bare JID")
+def _():
+    with Federation(ONE) as federation:
+        romeo = federation.account("romeo", ONE)
+        desk, phone = online(romeo, "desk"), online(romeo, "phone")
+        for number, to in enumerate((desk.jid, f"{romeo.jid}/nobody")):
+            contact = f"juliet{number}@{TWO}"
+            proved(federation).send(f"<presence type='subscribe' from='{contact}' to='{to}'/>")
+            for client in (desk, phone):
+                client.expect(f"<presence type='subscribe' from='{contact}' to='{romeo.jid}'/>")
+
+
+@test("RFC 6121 8.5.3.2.2: what another server says of a subscription to a resource that is not there is ignored")
+def _():
+    with Federation(ONE) as federation:
+        romeo = federation.account("romeo", ONE)
+        romeo.server.sql("INSERT INTO roster_items (domain, username, contact, subscription) VALUES"
+                         f" ('{ONE}', '{romeo.username}', 'juliet@{TWO}', 'both')")
+        r, connection = online(romeo), proved(federation)
+        for kind in ("subscribed", "unsubscribe", "unsubscribed"):
+            connection.send(f"<presence type='{kind}' from='juliet@{TWO}' to='{romeo.jid}/nobody'/>")
+        connection.send(f"<message from='juliet@{TWO}' to='{r.jid}'/>")
+        r.expect("<message/>")
+        r.expect_nothing(f"<iq type='set'><query xmlns='{NS.roster}'/></iq>")
+        if state(romeo, f"juliet@{TWO}") != [("both", "")]:
+            raise Failure("the subscription has changed")
 
 
 main(server=False)

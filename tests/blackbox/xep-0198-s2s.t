@@ -8,7 +8,7 @@ import ssl
 import threading
 
 from harness import *
-from lib.federation import DIALBACK, SERVER, Called, peer, server_open
+from lib.federation import DIALBACK, SERVER, Called, peer, proved, server_open
 from lib.ports import keep_port
 from lib.relay import Relay
 
@@ -18,16 +18,6 @@ SEED = random.randrange(1000000)
 
 
 # -- a server that calls us --
-
-def proved(federation, sender=TWO, one=None):
-    """A connection that has logged in as that domain."""
-    connection = peer(one or federation.servers[ONE], sender=sender, identity=federation.authority.issue([f"DNS:{sender}"]))
-    connection.auth("EXTERNAL", sender.encode())
-    if connection.outcome().tag != "{%s}success" % NS.sasl:
-        raise Failure("no success")
-    server_open(connection, sender)
-    return connection
-
 
 def enable(connection, inside=" resume='true'"):
     connection.send(f"<enable xmlns='{NS.sm}'{inside}/>")

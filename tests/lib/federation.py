@@ -13,7 +13,7 @@ import tempfile
 
 from . import tls
 from .client import Account
-from .connection import TIMEOUT, Connection
+from .connection import TIMEOUT, Connection, Failure
 from .element import NS
 from .server import Server, loopback
 
@@ -132,6 +132,19 @@ def peer(server, *, source=None, identity=None, direct=False, to=None, sender=No
     else:
         server_open(connection, sender)
         connection.starttls(context=context)
+    server_open(connection, sender)
+    return connection
+
+
+def proved(federation, sender="capulet.example", server=None):
+    """A connection to a server, else the first, that has logged in as that domain."""
+    connection = peer(server or next(iter(federation.servers.values())), sender=sender,
+                      identity=federation.authority.issue([f"DNS:{sender}"]))
+    if connection.mechanisms() != ["EXTERNAL"]:
+        raise Failure(f"offered: {connection.mechanisms()}")
+    connection.auth("EXTERNAL", sender.encode())
+    if connection.outcome().tag != "{%s}success" % NS.sasl:
+        raise Failure("no success")
     server_open(connection, sender)
     return connection
 
