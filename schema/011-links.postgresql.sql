@@ -28,7 +28,7 @@ COMMENT ON COLUMN links.id IS 'The link''s number: a later one between the same 
 COMMENT ON COLUMN links.direction IS 'Which way stanzas go: out, over a link that this server has made, or in, over a connection from the other server.';
 COMMENT ON COLUMN links.domain IS 'The domain here.';
 COMMENT ON COLUMN links.peer IS 'The domain there.';
-COMMENT ON COLUMN links.state IS 'out: finding (DNS), calling, greeting (TLS, SASL), open (not proved yet), proving, up, resting (it has failed, and what is sent comes back), idle (it has failed lately). in: proving, or up.';
+COMMENT ON COLUMN links.state IS 'out: finding (DNS), calling, greeting (TLS, SASL), open (not proved yet), proving, agreeing (on acknowledgements), up, awaiting (a connection of the other server that was cut, or is just being made), resting (it has failed, and what is sent comes back), idle (it has failed lately). in: proving, or up.';
 COMMENT ON COLUMN links.proved_by IS 'How who has called has proved itself: EXTERNAL, certificate (dialback that its certificate has answered), DANE (the same, where signed DNS names the certificate), dialback, or bidi (the other direction on the same connection was); NULL: not yet.';
 COMMENT ON COLUMN links.certificate IS 'Of a link, what the other server''s certificate rests on: authority, or DANE (signed TLSA records); NULL: it does not count, or there is no connection.';
 COMMENT ON COLUMN links.address IS 'The IP address of the other server; NULL while there is no connection.';
