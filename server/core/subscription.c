@@ -190,12 +190,22 @@ static void move_reply(const struct move *move)
 	presence_show(move->account, move->contact);
 }
 
+/* Section 8.5.3.2.2: a request to a resource that is not there is one to its user; anything else is
+ * ignored. */
+static bool is_for_nobody(const struct task *task)
+{
+	const char *resource = jid_resource(stanza_to(task->stanza));
+
+	return resource != NULL && stanza_type(task->stanza) != PRESENCE_SUBSCRIBE &&
+	       account_find_session(task->account, resource) == NULL;
+}
+
 void subscription_receive(struct task *task)
 {
 	struct move move;
 	enum rc rc;
 
-	if (stanza_from(task->stanza) == NULL || task_by_owner(task))
+	if (stanza_from(task->stanza) == NULL || task_by_owner(task) || is_for_nobody(task))
 		return;
 	move = move_new(task, stanza_from(task->stanza));
 	move.step = subscription_inbound(move.before, stanza_type(task->stanza));

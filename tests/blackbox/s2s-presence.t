@@ -151,13 +151,14 @@ def _():
 def _():
     with Federation(ONE) as federation:
         romeo = federation.account("romeo", ONE)
-        romeo.server.sql("INSERT INTO roster_items (domain, username, contact, subscription) VALUES"
-                         f" ('{ONE}', '{romeo.username}', 'juliet@{TWO}', 'both')")
+        for contact in ("juliet", "nurse"):
+            romeo.server.sql("INSERT INTO roster_items (domain, username, contact, subscription) VALUES"
+                             f" ('{ONE}', '{romeo.username}', '{contact}@{TWO}', 'both')")
         r, connection = online(romeo), proved(federation)
         for kind in ("subscribed", "unsubscribe", "unsubscribed"):
             connection.send(f"<presence type='{kind}' from='juliet@{TWO}' to='{romeo.jid}/nobody'/>")
-        connection.send(f"<message from='juliet@{TWO}' to='{r.jid}'/>")
-        r.expect("<message/>")
+        connection.send(f"<presence type='unsubscribe' from='nurse@{TWO}' to='{romeo.jid}'/>")
+        r.expect_push(f"nurse@{TWO}", subscription="to")
         r.expect_nothing(f"<iq type='set'><query xmlns='{NS.roster}'/></iq>")
         if state(romeo, f"juliet@{TWO}") != [("both", "")]:
             raise Failure("the subscription has changed")
