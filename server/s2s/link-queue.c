@@ -60,14 +60,21 @@ static void queue_remove(struct link *link, struct cargo *cargo)
 	link->waiting_bytes -= cargo->bytes;
 }
 
+/* An iq or presence that may have arrived goes back all the same: for a server that is away it
+ * shall keep nobody waiting. */
+static bool may_wait(const struct cargo *cargo)
+{
+	return cargo->place > 0 && stanza_kind(cargo->stanza) == STANZA_MESSAGE;
+}
+
 void queue_bounce(struct link *link)
 {
-	struct cargo *cargo = TAILQ_FIRST(&link->waiting), *next;
+	struct cargo *cargo, *next;
 
-	while (cargo != NULL && cargo->place > 0)
-		cargo = TAILQ_NEXT(cargo, next);
-	for (; cargo != NULL; cargo = next) {
+	for (cargo = TAILQ_FIRST(&link->waiting); cargo != NULL; cargo = next) {
 		next = TAILQ_NEXT(cargo, next);
+		if (may_wait(cargo))
+			continue;
 		queue_remove(link, cargo);
 		queue_return(link, cargo);
 	}

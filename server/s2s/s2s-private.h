@@ -278,7 +278,7 @@ void queue_forget(struct link *link);
 bool queue_is_unsure(const struct link *link);
 /* Sends it back, with what has failed last. Takes it. */
 void queue_return(struct link *link, struct cargo *cargo);
-/* The same for all that waits, but what may have arrived. */
+/* The same for all that waits, but messages that may have arrived. */
 void queue_bounce(struct link *link);
 /* Frees all; nobody is told. */
 void queue_drop(struct link *link);
