@@ -81,6 +81,7 @@ void link_delivered(void *state, void *token)
 	(void)state;
 	queue_delivered(link, cargo);
 	link->has_advanced = stream_has_sm(link->stream);
+	ride_make_room(link);
 	if (link->is_leaving)
 		link_leave(link);
 	else if (link->state == LINK_UP && !ride_yields(link) && !TAILQ_EMPTY(&link->waiting))

@@ -161,6 +161,28 @@ void ride_fail(struct link *link, enum rc rc, const char *why)
 
 /* ---- both ---- */
 
+/* Who sends after it on the stream that they share: all in turn. */
+static struct link *ride_next(struct link *link)
+{
+	struct link *next = link_rides(link) ? LIST_NEXT(link, rider) : LIST_FIRST(&link->riders);
+
+	if (next != NULL)
+		return next;
+	if (link->inbound != NULL)
+		return LIST_FIRST(&link->inbound->riders);
+	return link->carrier != NULL ? link->carrier : link;
+}
+
+void ride_make_room(struct link *link)
+{
+	struct link *next;
+
+	for (next = ride_next(link); next != link; next = ride_next(next))
+		if (next->state == LINK_UP && !TAILQ_EMPTY(&next->waiting) &&
+		    (next->inbound == NULL || TAILQ_EMPTY(&next->verifies)))
+			link_flush(next);
+}
+
 /* What it has of a stream of its own it has to call for. */
 bool ride_find(struct link *link)
 {

@@ -340,6 +340,8 @@ void ride_disappoint(const struct inbound *inbound);
 /* Whether it sends nothing more on the connection that it rides on, because it has keys to ask
  * about: it calls, for that, when all it has sent is delivered. */
 bool ride_yields(struct link *link);
+/* What it has sent is delivered: the others on the same stream send, if there was no room. */
+void ride_make_room(struct link *link);
 /* A link is up: others may go by its stream, if that is its own. */
 void ride_share(struct link *link);
 void ride_unshare(struct link *link);

@@ -673,6 +673,28 @@ def _():
         link.wait(lambda: link.acks and link.acks[-1] == 1, "an acknowledgement")
 
 
+@test("XEP-0288: links that share a connection go on when what one of them has sent is acknowledged")
+def _():
+    with Federation(settings="unacked_stanzas = 10", workers=1) as federation:
+        one = federation.start(ONE, "other.example")
+        federation.route(TWO, keep_port())
+        federation.reload()
+        r, b = (one.account(name, domain=domain).login(presence=True)
+                for name, domain in (("romeo", ONE), ("benvolio", "other.example")))
+        connection = calls_both_ways(federation)
+        connection.send(f"<db:result from='{TWO}' to='other.example'>00</db:result>")
+        connection.expect(f"<result xmlns='{DIALBACK}' from='other.example' to='{TWO}' type='valid'/>")
+        enable(connection)
+        write(b, "first")
+        gets(connection, "first")
+        write(r, *range(9))
+        gets(connection, *range(9))
+        write(b, "second", "third")
+        b.iq("get", f"<ping xmlns='{NS.ping}'/>", to="other.example")
+        connection.send(f"<a xmlns='{NS.sm}' h='10'/>")
+        gets(connection, "second", "third")
+
+
 # -- two servers --
 
 def chat(federation, relays, count):
