@@ -171,12 +171,23 @@ void link_take(struct link *link, struct cargo *cargo)
 	link_push(link);
 }
 
+/* A reload may have made the one ours, and the other no more. */
+static bool link_is_denied(const struct link *link)
+{
+	return remote_is_ours(link->remote) || !remote_is_ours(link->local) ||
+	       s2s_policy(link->remote) == S2S_DENIED;
+}
+
 void link_push(struct link *link)
 {
 	switch (link->state) {
 	case LINK_IDLE:
 		if (s2s.is_shutting) {
 			link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "the server shuts down");
+			return;
+		}
+		if (link_is_denied(link)) {
+			link_fail(link, RC_NOT_ALLOWED, "no way to that server");
 			return;
 		}
 		if (ride_find(link))
@@ -358,14 +369,9 @@ static void link_timer(void *state)
 /* One that is still about to say who it is will be looked at then. */
 static bool link_may_be(const struct link *link)
 {
-	enum config_s2s_policy policy = s2s_policy(link->remote);
-
-	/* A reload may have made the one ours, and the other no more. */
-	if (remote_is_ours(link->remote) || !remote_is_ours(link->local))
-		return false;
-	return policy == S2S_DIALBACK ||
-	       (policy == S2S_SECURE &&
-		   (link->certificate != NULL || link->state == LINK_GREETING));
+	return !link_is_denied(link) &&
+	       (s2s_policy(link->remote) == S2S_DIALBACK || link->certificate != NULL ||
+		   link->state == LINK_GREETING);
 }
 
 void links_check(void)

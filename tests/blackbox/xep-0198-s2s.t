@@ -499,6 +499,21 @@ def _():
         r.expect_ack(1)
 
 
+@test("XEP-0198 5: nobody is called to go on with a link to a domain that was denied meanwhile")
+def _():
+    with Federation(ONE, settings=PLAYED) as federation, Callee(federation) as callee:
+        one, r = federation.servers[ONE], acknowledging(federation)
+        link_with(callee, r, 1)
+        callee.away()
+        callee.cut()
+        one.wait_log("link failed")
+        callee.back()
+        federation.common += f' deny = {{ "{TWO}" }}'
+        federation.reload()
+        r.expect_next(f"<message type='error' id='1'><error><not-allowed xmlns='{NS.stanzas}'/></error></message>")
+        r.expect_ack(1)
+
+
 @test("so much is under way on a link without an acknowledgement, and no more")
 def _():
     with Federation(ONE, settings=PLAYED + " unacked_stanzas = 10") as federation, Callee(federation) as callee:
