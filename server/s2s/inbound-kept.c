@@ -109,13 +109,14 @@ void kept_forget_all(void)
 
 /* ---- going on ---- */
 
-/* What was proved on the one before by the same login goes along. */
+/* What was proved on the one before by the same login goes along, unless it is just being proved
+ * again. */
 static void pairs_move(struct inbound *from, struct inbound *to)
 {
 	struct pair *pair;
 
 	while ((pair = LIST_FIRST(&from->pairs)) != NULL) {
-		if (pair->state == PAIR_KEPT && !pair_covers(to, pair->from, pair->to))
+		if (pair->state == PAIR_KEPT && pair_find(to, pair->from, pair->to) == NULL)
 			pair_prove(to, pair_add(to, pair->from, pair->to), pair->how);
 		pair_remove(from, pair);
 	}
