@@ -259,6 +259,29 @@ def _():
             connection.end()
 
 
+@test("XEP-0220, 5: a domain that is just being proved is answered, though the connection before had proved it")
+def _():
+    with Federation(ONE, settings="dialback = true link_timeout = 2") as federation, \
+            socket.create_server(("127.0.0.1", 0)) as silent:
+        federation.route(THREE, silent.getsockname()[1])
+        federation.reload()
+        connection = peer(federation.servers[ONE], sender=TWO,
+                          identity=federation.authority.issue([f"DNS:{TWO}", f"DNS:{THREE}"]))
+        connection.auth("EXTERNAL", TWO.encode())
+        connection.outcome()
+        server_open(connection, TWO)
+        key = f"<db:result from='{THREE}' to='{ONE}'>00</db:result>"
+        connection.send(key)
+        connection.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{THREE}' type='valid'/>")
+        previd = enable(connection).get("id")
+        connection.abort()
+        connection = proved(federation)
+        connection.send(key)
+        resume(connection, previd)
+        expect_resumed(connection, previd, 0)
+        connection.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{THREE}' type='error'/>")
+
+
 # -- a server that we call --
 
 class Callee:
