@@ -62,6 +62,8 @@ void link_flush(struct link *link)
 	while (!link->is_leaving && stream_takes_more(link->stream) &&
 	       (cargo = queue_next(link)) != NULL) {
 		link->used_ms = worker_now_ms();
+		if (TAILQ_FIRST(&link->sent) == cargo)
+			link->advanced_ms = link->used_ms;
 		stream_send(link->stream, cargo->stanza, NULL, cargo);
 	}
 }
@@ -81,6 +83,7 @@ void link_delivered(void *state, void *token)
 	(void)state;
 	queue_delivered(link, cargo);
 	link->has_advanced = stream_has_sm(link->stream);
+	link->advanced_ms = worker_now_ms();
 	ride_make_room(link);
 	if (link->is_leaving)
 		link_leave(link);

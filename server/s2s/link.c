@@ -178,6 +178,11 @@ static bool link_is_denied(const struct link *link)
 	       s2s_policy(link->remote) == S2S_DENIED;
 }
 
+static void link_deny(struct link *link)
+{
+	link_fail(link, RC_NOT_ALLOWED, "no way to that server");
+}
+
 void link_push(struct link *link)
 {
 	switch (link->state) {
@@ -187,7 +192,7 @@ void link_push(struct link *link)
 			return;
 		}
 		if (link_is_denied(link)) {
-			link_fail(link, RC_NOT_ALLOWED, "no way to that server");
+			link_deny(link);
 			return;
 		}
 		if (ride_find(link))
@@ -280,6 +285,18 @@ void link_watch_later(struct link *link)
 	timer_set(link->timer, seconds * 1000);
 }
 
+/* Who answers that nothing has arrived would keep our users waiting for ever, and what they send
+ * elsewhere: there is an end to it when another stream could not go on with this one any more. */
+static bool link_stands_still(const struct link *link)
+{
+	unsigned seconds = s2s_config()->resume_timeout;
+
+	if (seconds < s2s_config()->link_timeout)
+		seconds = s2s_config()->link_timeout;
+	return !TAILQ_EMPTY(&link->sent) && stream_has_sm(link->stream) &&
+	       worker_now_ms() - link->advanced_ms >= (int64_t)seconds * 1000;
+}
+
 /* A blank now and then shows whether the peer is there; who has nothing to say for long goes, if
  * the stream is its own. Who does not tell about a key must not keep what waits for that. */
 static void link_watch(struct link *link)
@@ -287,6 +304,10 @@ static void link_watch(struct link *link)
 	int64_t since_ms = worker_now_ms() - (int64_t)s2s_config()->idle_timeout * 1000;
 
 	verifies_expire(link);
+	if (link_stands_still(link)) {
+		link_fail(link, RC_REMOTE_SERVER_TIMEOUT, "it acknowledges nothing");
+		return;
+	}
 	if (stream_is_silent(link->stream)) {
 		stream_yield(link->stream, STREAM_CONNECTION_TIMEOUT);
 		return;
@@ -379,9 +400,14 @@ void links_check(void)
 	struct link *link;
 	size_t cursor = 0;
 
-	while ((link = hash_next(s2s.links, &cursor)) != NULL)
+	while ((link = hash_next(s2s.links, &cursor)) != NULL) {
+		bool is_calling = link->state == LINK_FINDING || link->state == LINK_CALLING;
+
 		if (link->stream != NULL && !link_may_be(link))
 			stream_fail(link->stream, STREAM_POLICY_VIOLATION, NULL);
+		else if (is_calling && link_is_denied(link))
+			link_deny(link);
+	}
 }
 
 void links_configure(void)

@@ -218,7 +218,7 @@ void rides_break(struct link_list *riders, const char *why)
 		next = LIST_NEXT(link, rider);
 		if (ride_waits(link))
 			continue;
-		if (link->state == LINK_UP) {
+		if (link->state == LINK_UP || link->state == LINK_RESTING) {
 			ride_end(link);
 			link_broken(link, why);
 		} else {

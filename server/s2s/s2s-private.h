@@ -121,6 +121,7 @@ struct link {
 	bool hears;              /* stanzas go both ways on its own stream, or did on the last */
 	bool has_advanced;       /* stanzas have come by the present stream, or have arrived */
 	bool is_leaving;         /* it ends when what it has sent is delivered */
+	int64_t advanced_ms;     /* the first that is not acknowledged became the first */
 	int64_t begun_ms;        /* the present attempt */
 	int64_t up_ms, used_ms;
 	unsigned failures; /* in a row */

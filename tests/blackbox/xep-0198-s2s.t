@@ -615,6 +615,39 @@ def gets(connection, *identifiers):
             raise Failure(f"not {identifier}: {show(element)}")
 
 
+STILL = PLAYED + " keepalive = 10 link_timeout = 5 resume_timeout = 1"
+
+
+def expect_given_up(r, identifier):
+    r.expect(f"<message type='error' id='{identifier}'><error><remote-server-timeout xmlns='{NS.stanzas}'/></error>"
+             "</message>", timeout=30)
+    r.expect_ack(1)
+
+
+@test("a server that says it has got nothing is given up after a while, and nobody waits for it any more")
+def _():
+    with Federation(ONE, settings=STILL) as federation, Callee(federation) as callee:
+        r = acknowledging(federation)
+        link_with(callee, r, 1)
+        callee.ack(0)
+        callee.read("</stream:stream>")
+        callee.cut()
+        expect_given_up(r, 1)
+
+
+@test("a server that has called, and says it has got nothing of what goes back, is given up as well")
+def _():
+    with Federation(ONE, settings=STILL) as federation:
+        r = acknowledging(federation)
+        connection = calls_both_ways(federation)
+        enable(connection, "")
+        write(r, 1)
+        gets(connection, 1)
+        connection.send(f"<a xmlns='{NS.sm}' h='0'/>")
+        connection.expect_end(timeout=30)
+        expect_given_up(r, 1)
+
+
 @test("XEP-0288, 5: what was sent back on a connection that was cut comes again on the next, as far as it had not arrived")
 def _():
     with Federation(ONE) as federation:
