@@ -249,6 +249,15 @@ void link_idle(struct link *link);
 /* When it is open or up: looks after it again when a blank is due, or an answer about a key. */
 void link_watch_later(struct link *link);
 bool link_is_needed(const struct link *link);
+/* Whether nothing may go there; a reload may also have made the one domain ours, or the other no
+ * more. */
+bool link_is_denied(const struct link *link);
+/* Ends its attempt because of that. */
+void link_deny(struct link *link);
+void link_free(struct link *link);
+
+/* ---- links.c */
+
 void links_configure(void);
 /* Ends those that may not be any more. */
 void links_check(void);
