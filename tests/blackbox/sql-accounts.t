@@ -276,18 +276,9 @@ def _(server, romeo):
              "SELECT scram_sha_256 FROM users"),
             ("godwit_readonly", "SELECT username, disabled FROM users",
              f"UPDATE users SET disabled = true WHERE {romeo.row}")):
-        server.sql(f"SET ROLE {role}")
-        try:
+        with server.sql_role(role):
             server.sql(allowed)
-            try:
-                server.sql(refused)
-            except RuntimeError as error:
-                if "permission denied" not in str(error):
-                    raise
-            else:
-                raise Failure(f"{role} may do this: {refused}")
-        finally:
-            server.sql("RESET ROLE")
+            server.sql_refused(refused, "permission denied")
 
 
 main()

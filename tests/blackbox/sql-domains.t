@@ -69,16 +69,6 @@ def shown_to(connection):
     return connection.socket.getpeercert(binary_form=True)
 
 
-def refused(server, statement, *words):
-    try:
-        server.sql(statement)
-    except Exception as error:
-        if not any(word in str(error) for word in words):
-            raise Failure(f"{error}: has none of {words}") from error
-    else:
-        raise Failure(f"done: {statement}")
-
-
 @test("the domains of godwit.conf stand in the table, for reading")
 def _(server):
     rows = server.sql("SELECT domain, origin, state, error, certificate FROM domains ORDER BY domain")
@@ -89,7 +79,7 @@ def _(server):
                       "UPDATE domains SET state = 'waiting' WHERE domain = 'example.org'",
                       "DELETE FROM domains WHERE domain = 'example.org'", "DELETE FROM domains",
                       "INSERT INTO domains (domain, certificate, key) VALUES ('example.org', '/x', '/y')"):
-        refused(server, statement, "stands in godwit.conf")
+        server.sql_refused(statement, "stands in godwit.conf")
 
 
 @test("a domain that is inserted is served at once, with its certificate; one that is deleted is gone")
@@ -238,14 +228,14 @@ def _(server):
 def _(server):
     for name in ("House.example", "a@house.example", "house.example/a", "", "house example", "a\nb",
                  "x" * 1024):
-        refused(server, f"INSERT INTO domains (domain, certificate, key) VALUES ({literal(name)}, '/x', '/y')",
-                "the domain")
+        server.sql_refused("INSERT INTO domains (domain, certificate, key)"
+                           f" VALUES ({literal(name)}, '/x', '/y')", "the domain")
     for columns, values in (("certificate, key", "'', '/x'"), ("certificate, key", "'/x', ''"),
                             ("certificate, key", f"'/{'x' * 10000}', ''"),
                             ("certificate", "'/x'"), ("key", "'/x'"),
                             ("certificate, key, client_ca", "'/x', '/y', ''")):
-        refused(server, f"INSERT INTO domains (domain, {columns}) VALUES ('house.example', {values})",
-                "has no certificate", "not-null", "NOT NULL")
+        server.sql_refused(f"INSERT INTO domains (domain, {columns}) VALUES ('house.example', {values})",
+                           "has no certificate", "not-null", "NOT NULL")
     for name, words in (("x" * 1023, ""), ("münchen.example.", ""), ("-", "")):
         add(server, name, "/nowhere.crt", "/nowhere.key")
         wait_until(lambda: state(server, name)[0] == "failed", "failed")
@@ -262,7 +252,7 @@ def _():
         server.reload(wait_for='"reloaded"')
         wait_until(lambda: state(server, domain) == ("served", None, "file"), "it is of the file")
         alive(client)
-        refused(server, f"DELETE FROM domains WHERE domain = '{domain}'", "stands in godwit.conf")
+        server.sql_refused(f"DELETE FROM domains WHERE domain = '{domain}'", "stands in godwit.conf")
         server.domains.remove(domain)
         server.reload(wait_for='"reloaded"')
         client.expect_stream_error("host-gone")
@@ -388,14 +378,11 @@ if POSTGRESQL:
                  ("UPDATE domains SET origin = 'file'", "UPDATE domains SET error = 'x'",
                   "INSERT INTO domains (domain, certificate, key, origin) VALUES ('x', '/x', '/y', 'file')")),
                 ("godwit_readonly", ("SELECT * FROM domains",), (insert, "DELETE FROM domains"))):
-            server.sql(f"SET ROLE {role}")
-            try:
+            with server.sql_role(role):
                 for statement in allowed:
                     server.sql(statement)
                 for statement in not_allowed:
-                    refused(server, statement, "permission denied")
-            finally:
-                server.sql("RESET ROLE")
+                    server.sql_refused(statement, "permission denied")
 
 
 main()

@@ -274,18 +274,8 @@ def _():
                           "INSERT INTO links (id, direction, domain, peer, state, waiting, stanzas_in, stanzas_out,"
                           " bytes_in, bytes_out, since, worker)"
                           " VALUES (1, 'out', 'a', 'b', 'up', 0, 0, 0, 0, 0, 0, 0)"):
-            if POSTGRESQL:
-                one.sql("SET ROLE godwit_admin")
-            try:
-                one.sql(statement)
-            except Exception as error:
-                if not any(words in str(error) for words in ("permission denied", "can only be deleted")):
-                    raise
-            else:
-                raise Failure(f"done: {statement}")
-            finally:
-                if POSTGRESQL:
-                    one.sql("RESET ROLE")
+            with one.sql_role("godwit_admin"):
+                one.sql_refused(statement, "permission denied", "can only be deleted")
 
 
 main(server=False)

@@ -243,18 +243,9 @@ def _(server, romeo, juliet):
 def _(server, romeo, juliet):
     if not POSTGRESQL:
         return
-    server.sql("SET ROLE godwit_admin")
-    try:
+    with server.sql_role("godwit_admin"):
         wait_state(server, send(server, romeo, juliet), "sent")
-        try:
-            server.sql("SELECT body FROM outbox")
-        except RuntimeError as error:
-            if "permission denied" not in str(error):
-                raise
-        else:
-            raise Failure("godwit_admin reads messages")
-    finally:
-        server.sql("RESET ROLE")
+        server.sql_refused("SELECT body FROM outbox", "permission denied")
     if "hello" in str(server.sql("SELECT before, after FROM changes WHERE subject = 'outbox'")):
         raise Failure("the log has what people write")
 

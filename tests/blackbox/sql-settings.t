@@ -36,16 +36,6 @@ def forget(server):
                                  "coalesce(configured, default_value)"), "what godwit.conf says")
 
 
-def refused(server, statement, *words):
-    try:
-        server.sql(statement)
-    except Exception as error:
-        if not any(word in str(error) for word in words):
-            raise Failure(f"{error}: has none of {words}") from error
-    else:
-        raise Failure(f"done: {statement}")
-
-
 def disco_name(client):
     answer = client.get("<query xmlns='http://jabber.org/protocol/disco#info'/>", to="example.org")
     return answer[0][0].get("name")
@@ -119,8 +109,8 @@ def _(server):
         for value in (minimum, maximum):
             set_to(server, name, str(value))
         for value in (minimum - 1, maximum + 1, 10 ** 30):
-            refused(server, f"UPDATE settings SET value = '{value}' WHERE name = '{name}'",
-                    f'cannot be "{value}', "bounds", "whole number")
+            server.sql_refused(f"UPDATE settings SET value = '{value}' WHERE name = '{name}'",
+                               f'cannot be "{value}', "bounds", "whole number")
     forget(server)
 
 
@@ -134,10 +124,10 @@ def _(server):
                         ("log.level", ""), ("log.level", "loud"), ("log.level", "info warning"),
                         ("log.level", "inf"), ("log.level", "Info"),
                         ("disco.name", "a\nb"), ("disco.name", "x" * 10001), ("disco.name", "é" * 5001)):
-        refused(server, f"UPDATE settings SET value = {literal(value)} WHERE name = '{name}'",
-                "cannot be", "the value is")
-    refused(server, "INSERT INTO settings (name, value) VALUES ('limits.unacked_second', '2')", "there is no")
-    refused(server, "INSERT INTO settings (name, value) VALUES ('limits.unacked_seconds', '2')", "already")
+        server.sql_refused(f"UPDATE settings SET value = {literal(value)} WHERE name = '{name}'",
+                           "cannot be", "the value is")
+    server.sql_refused("INSERT INTO settings (name, value) VALUES ('limits.unacked_second', '2')", "there is no")
+    server.sql_refused("INSERT INTO settings (name, value) VALUES ('limits.unacked_seconds', '2')", "already")
     if server.sql("SELECT name FROM settings WHERE value IS NOT NULL"):
         raise Failure("something has a value")
     if server.sql("SELECT name FROM settings_history WHERE new_value = '02'"):
@@ -462,16 +452,13 @@ if POSTGRESQL:
                   "DELETE FROM settings_history", "UPDATE settings_history SET old_value = 'x'")),
                 ("godwit_readonly", ("SELECT * FROM settings", "SELECT * FROM settings_history"),
                  (change, "INSERT INTO settings (name, value) VALUES ('x', 'y')"))):
-            server.sql(f"SET ROLE {role}")
-            try:
+            with server.sql_role(role):
                 for statement in allowed:
                     server.sql(statement)
                 for statement in refused_statements:
-                    refused(server, statement, "permission denied")
+                    server.sql_refused(statement, "permission denied")
                 if role == "godwit_admin":
-                    refused(server, "INSERT INTO settings (name, value) VALUES ('x', 'y')", "there is no")
-            finally:
-                server.sql("RESET ROLE")
+                    server.sql_refused("INSERT INTO settings (name, value) VALUES ('x', 'y')", "there is no")
         forget(server)
 
     @test("an UPDATE that finds no setting is warned of")

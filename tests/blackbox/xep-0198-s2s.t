@@ -8,7 +8,7 @@ import ssl
 import threading
 
 from harness import *
-from lib.federation import DIALBACK, SERVER, Called, peer, proved, server_open
+from lib.federation import BOTH_WAYS, DIALBACK, SERVER, Called, log_in, peer, proved
 from lib.ports import keep_port
 from lib.relay import Relay
 
@@ -265,11 +265,8 @@ def _():
             socket.create_server(("127.0.0.1", 0)) as silent:
         federation.route(THREE, silent.getsockname()[1])
         federation.reload()
-        connection = peer(federation.servers[ONE], sender=TWO,
-                          identity=federation.authority.issue([f"DNS:{TWO}", f"DNS:{THREE}"]))
-        connection.auth("EXTERNAL", TWO.encode())
-        connection.outcome()
-        server_open(connection, TWO)
+        connection = log_in(peer(federation.servers[ONE], sender=TWO,
+                                 identity=federation.authority.issue([f"DNS:{TWO}", f"DNS:{THREE}"])), TWO)
         key = f"<db:result from='{THREE}' to='{ONE}'>00</db:result>"
         connection.send(key)
         connection.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{THREE}' type='valid'/>")
@@ -597,17 +594,6 @@ def _():
 
 # -- both ways on one connection (XEP-0288) --
 
-def calls_both_ways(federation, resumes=None):
-    """A connection of TWO that carries stanzas both ways; resumes another, or may be resumed. And its id."""
-    connection = peer(federation.servers[ONE], sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}"]))
-    connection.send("<bidi xmlns='urn:xmpp:bidi'/>")
-    connection.auth("EXTERNAL", TWO.encode())
-    if connection.outcome().tag != "{%s}success" % NS.sasl:
-        raise Failure("no success")
-    server_open(connection, TWO)
-    return connection
-
-
 def gets(connection, *identifiers):
     for identifier in identifiers:
         element = connection.expect(f"<message xmlns='{SERVER}'/>")
@@ -639,7 +625,7 @@ def _():
 def _():
     with Federation(ONE, settings=STILL) as federation:
         r = acknowledging(federation)
-        connection = calls_both_ways(federation)
+        connection = proved(federation, asks=BOTH_WAYS)
         enable(connection, "")
         write(r, 1)
         gets(connection, 1)
@@ -654,7 +640,7 @@ def _():
         federation.route(TWO, keep_port())
         federation.reload()
         one, r = federation.servers[ONE], acknowledging(federation)
-        connection = calls_both_ways(federation)
+        connection = proved(federation, asks=BOTH_WAYS)
         previd = enable(connection).get("id")
         write(r, 1, 2, 3)
         gets(connection, 1, 2, 3)
@@ -665,7 +651,7 @@ def _():
         connection.abort()
         one.wait_log("connection of a server ended", since=mark)
         write(r, 4)
-        connection = calls_both_ways(federation)
+        connection = proved(federation, asks=BOTH_WAYS)
         resume(connection, previd, 2)
         expect_resumed(connection, previd, 0)
         gets(connection, 3, 4)
@@ -679,7 +665,7 @@ def _():
         federation.route(TWO, keep_port())
         federation.reload()
         r = acknowledging(federation)
-        connection = calls_both_ways(federation)
+        connection = proved(federation, asks=BOTH_WAYS)
         write(r, 1)
         r.iq("get", f"<ping xmlns='{NS.ping}'/>", to=ONE)
         connection.send(f"<enable xmlns='{NS.sm}'/>")
@@ -695,7 +681,7 @@ def _():
         federation.route(TWO, keep_port())
         federation.reload()
         r = acknowledging(federation)
-        connection = calls_both_ways(federation)
+        connection = proved(federation, asks=BOTH_WAYS)
         enable(connection, " resume='true' max='1'")
         write(r, 1, 2)
         gets(connection, 1, 2)
@@ -752,7 +738,7 @@ def _():
         federation.reload()
         r, b = (one.account(name, domain=domain).login(presence=True)
                 for name, domain in (("romeo", ONE), ("benvolio", "other.example")))
-        connection = calls_both_ways(federation)
+        connection = proved(federation, asks=BOTH_WAYS)
         connection.send(f"<db:result from='{TWO}' to='other.example'>00</db:result>")
         connection.expect(f"<result xmlns='{DIALBACK}' from='other.example' to='{TWO}' type='valid'/>")
         enable(connection)

@@ -3,27 +3,21 @@
 import socket
 
 from harness import *
-from lib.federation import DIALBACK, SERVER, Called, peer, server_open
+from lib.federation import BOTH_WAYS, DIALBACK, SERVER, Called, log_in, peer, server_open
 from lib.ports import keep_port
 
 ONE, TWO, THREE = "montague.example", "capulet.example", "verona.example"
-ASKS = "<bidi xmlns='urn:xmpp:bidi'/>"
 OFFERS = "<bidi xmlns='urn:xmpp:features:bidi'/>"
 MUCH = {"settings": "queue_stanzas = 100000 queue_bytes = 100000000", "limits": {"bytes_per_second": 0}}
 FEATURE = "{urn:xmpp:features:bidi}bidi"
 
 
-def calls(federation, sender=TWO, *, asks=ASKS):
+def calls(federation, sender=TWO, *, asks=BOTH_WAYS):
     """A connection of a server to ONE that has proved its domain, and asked for both ways."""
     connection = peer(federation.servers[ONE], sender=sender, identity=federation.authority.issue([f"DNS:{sender}"]))
     if not connection.has_feature(FEATURE):
         raise Failure("both ways are not offered")
-    connection.send(asks)
-    connection.auth("EXTERNAL", sender.encode())
-    if connection.outcome().tag != "{%s}success" % NS.sasl:
-        raise Failure("no success")
-    server_open(connection, sender)
-    return connection
+    return log_in(connection, sender, asks)
 
 
 def write(client, identifier, to=f"x@{TWO}"):
@@ -122,7 +116,7 @@ def _():
         r = caller(federation)
         silent, other = calls(federation, asks=""), calls(federation, THREE)
         certified = peer(federation.servers[ONE], sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}"]))
-        certified.send(f"{ASKS}<db:result from='{TWO}' to='{ONE}'>00</db:result>")
+        certified.send(f"{BOTH_WAYS}<db:result from='{TWO}' to='{ONE}'>00</db:result>")
         certified.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{TWO}' type='valid'/>")
         write(r, "m")
         expect_error(r.expect("<message type='error' id='m'/>"), "remote-server-timeout")
@@ -143,7 +137,7 @@ def _():
         federation.reload()
         r, other = caller(federation), one.account("benvolio", domain="other.example").login(presence=True)
         connection = peer(one, sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}", f"DNS:{THREE}"]))
-        connection.send(ASKS)
+        connection.send(BOTH_WAYS)
         connection.auth("EXTERNAL", b"")
         connection.outcome()
         server_open(connection, TWO)
@@ -222,11 +216,11 @@ def _():
             link.expect_end()
             wait_until(lambda: not links(one), "no links")
         asked = peer(one, sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}"]))
-        asked.send(ASKS)
+        asked.send(BOTH_WAYS)
         asked.end()
         is_called("asked")
         admitted = peer(one, sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}"]))
-        admitted.send(ASKS)
+        admitted.send(BOTH_WAYS)
         admitted.auth("EXTERNAL", b"")
         admitted.outcome()
         write(r, "admitted")
@@ -440,20 +434,20 @@ def _():
 def _():
     with Federation(ONE) as federation:
         one, issue = federation.servers[ONE], federation.authority.issue
-        ping(calls(federation, asks=ASKS + ASKS))
+        ping(calls(federation, asks=BOTH_WAYS + BOTH_WAYS))
         late = calls(federation)
-        late.send(ASKS)
+        late.send(BOTH_WAYS)
         late.expect_stream_error("unsupported-stanza-type")
         stranger = peer(one, sender=TWO)
-        stranger.send(ASKS)
+        stranger.send(BOTH_WAYS)
         stranger.expect_stream_error("unsupported-stanza-type")
         clear = Connection(one.ports["s2s"], name="clear", domain=ONE)
         one.connections.append(clear)
         server_open(clear, TWO)
-        clear.send(ASKS)
+        clear.send(BOTH_WAYS)
         clear.expect_stream_error("policy-violation")
         early = peer(one, sender=TWO, identity=issue([f"DNS:{TWO}"]))
-        early.send(f"{ASKS}<message from='x@{TWO}' to='x@{ONE}'/>")
+        early.send(f"{BOTH_WAYS}<message from='x@{TWO}' to='x@{ONE}'/>")
         early.expect_stream_error("invalid-from")
 
 

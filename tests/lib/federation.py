@@ -19,6 +19,7 @@ from .server import Server, loopback
 
 DIALBACK = "jabber:server:dialback"
 SERVER = "jabber:server"
+BOTH_WAYS = "<bidi xmlns='urn:xmpp:bidi'/>"
 _numbers = itertools.count(1)
 
 
@@ -136,17 +137,23 @@ def peer(server, *, source=None, identity=None, direct=False, to=None, sender=No
     return connection
 
 
-def proved(federation, sender="capulet.example", server=None):
-    """A connection to a server, else the first, that has logged in as that domain."""
-    connection = peer(server or next(iter(federation.servers.values())), sender=sender,
-                      identity=federation.authority.issue([f"DNS:{sender}"]))
-    if connection.mechanisms() != ["EXTERNAL"]:
-        raise Failure(f"offered: {connection.mechanisms()}")
+def log_in(connection, sender, asks=""):
+    """EXTERNAL, and the stream behind it; `asks` goes before."""
+    connection.send(asks)
     connection.auth("EXTERNAL", sender.encode())
     if connection.outcome().tag != "{%s}success" % NS.sasl:
         raise Failure("no success")
     server_open(connection, sender)
     return connection
+
+
+def proved(federation, sender="capulet.example", server=None, asks=""):
+    """A connection to a server, else the first, that has logged in as that domain."""
+    connection = peer(server or next(iter(federation.servers.values())), sender=sender,
+                      identity=federation.authority.issue([f"DNS:{sender}"]))
+    if connection.mechanisms() != ["EXTERNAL"]:
+        raise Failure(f"offered: {connection.mechanisms()}")
+    return log_in(connection, sender, asks)
 
 
 def server_open(connection, sender=None):

@@ -5,6 +5,7 @@ or have built in build/plain. Standard error goes to a file, where tests wait fo
 sanitizer reports are looked for when the server ends.
 """
 import atexit
+import contextlib
 import itertools
 import json
 import os
@@ -302,6 +303,28 @@ class Server:
     def sql(self, statement):
         """Runs SQL as an administrator would, beside the server; rows as tuples of text."""
         return self.database.run(statement)
+
+    @contextlib.contextmanager
+    def sql_role(self, name):
+        """What sql() runs meanwhile is this role's. SQLite has none."""
+        if database.FLAVOUR != "postgresql":
+            yield
+            return
+        self.sql(f"SET ROLE {name}")
+        try:
+            yield
+        finally:
+            self.sql("RESET ROLE")
+
+    def sql_refused(self, statement, *words):
+        """The database refuses it, and says one of these."""
+        try:
+            self.sql(statement)
+        except Exception as error:
+            if not any(word in str(error) for word in words):
+                raise Failure(f"{error}: has none of {words}") from error
+        else:
+            raise Failure(f"done: {statement}")
 
     def ctl(self, *arguments, input=None, check=True):
         """Runs godwitctl; returns the finished process, with text output."""
