@@ -506,11 +506,12 @@ static void test_moving_under_load(void **state)
 		WAIT(atomic_load(&nomads[i].gone));
 		assert_true(nomads[i].moves > 5);
 	}
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 2; i++)
 		worker_stop(workers[i]);
+	for (size_t i = 0; i < 2; i++)
 		worker_join(workers[i]);
+	for (size_t i = 0; i < 2; i++)
 		worker_free(&workers[i]);
-	}
 	mem_free(bytes);
 }
 
