@@ -4,6 +4,7 @@
  * they go in a fixed order. */
 #include "net/resolver-private.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,6 +23,11 @@ struct dns {
 	struct ub_ctx *context;
 	bool has_found_anchors;
 };
+
+/* With the first zone or question, and when it goes, a context makes and destroys locks that all
+ * contexts of the process share (libunbound's listen_setup_locks()). A reload that tries settings
+ * has one beside that of the resolver. */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
 /* The root's key as packages install it. */
 static const char *const anchor_files[] = {
@@ -166,9 +172,11 @@ struct dns *dns_new(
 {
 	struct dns *dns = mem_alloc_zero(sizeof *dns);
 
+	pthread_mutex_lock(&making);
 	dns->context = ub_ctx_create_event(worker_base(worker_current()));
 	ASSERT(dns->context != NULL);
 	*error_out = dns_set(dns, config, arena);
+	pthread_mutex_unlock(&making);
 	if (*error_out != NULL)
 		dns_free(&dns);
 	return dns;
@@ -178,7 +186,9 @@ void dns_free(struct dns **dns)
 {
 	if (*dns == NULL)
 		return;
+	pthread_mutex_lock(&making);
 	ub_ctx_delete((*dns)->context);
+	pthread_mutex_unlock(&making);
 	mem_free(*dns);
 	*dns = NULL;
 }

@@ -227,6 +227,21 @@ def _():
         expect_error(r, 1, "not-allowed")
 
 
+@test("a domain that is denied while DNS says nothing: what waits comes back at once")
+def _():
+    with Federation() as federation, socket.socket(type=socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        one = federation.start(ONE)
+        one.settings += f'\ndns {{ forward = {{ "127.0.0.1@{silent.getsockname()[1]}" }} trust_anchor_file = "" }}'
+        one.reload("reloaded")
+        r = federation.account("romeo", ONE).login(presence=True)
+        write(r, 1)
+        silent.recv(1000)
+        one.settings = one.settings.replace("s2s {", f's2s {{ deny = {{ "{DEAD}" }}')
+        one.reload("reloaded")
+        expect_error(r, 1, "not-allowed")
+
+
 @test("what waits for a link is bounded in number and bytes; the rest comes back at once, in order")
 def _():
     with Federation(ONE, settings="link_timeout = 3 queue_stanzas = 3") as federation, black_hole(federation):
