@@ -125,10 +125,10 @@ def measure(directory, port, process, *arguments):
 
 @contextlib.contextmanager
 def floor(directory, certificate, key, program=None):
-    """A running bench/floor, or another program that takes the same arguments: (port, process)."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    """A running bench/floor, or another program that takes the same arguments: (port, process). Comes after
+    harness()."""
+    from lib.ports import keep_port
+    port = keep_port()
     with subprocess.Popen([program or os.path.join(directory, "bench", "floor"), str(port), certificate, key],
                           stdout=subprocess.DEVNULL) as running:
         try:

@@ -36,6 +36,7 @@ struct nameserver {
 	const char *anchors;
 	const char *address;
 	unsigned port;
+	int kept_fd; /* holds it */
 	pid_t pid;
 };
 
@@ -80,18 +81,38 @@ static const char *config_write(struct nameserver *server, const struct nameserv
 	return path;
 }
 
-/* Free for UDP, which is nearly always enough. */
-static unsigned port_find(void)
+static int port_bind(int kind, struct sockaddr_in *address)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof address;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof *address;
+	int fd = socket(AF_INET, kind | SOCK_CLOEXEC, 0), on = 1;
 
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (bind(fd, (struct sockaddr *)address, length) != 0) {
+		close(fd);
+		return -1;
+	}
+	assert_int_equal(getsockname(fd, (struct sockaddr *)address, &length), 0);
+	return fd;
+}
+
+/* Free for TCP and UDP. A bound socket that never listens keeps it for TCP: the kernel gives it to
+ * nobody else, but knot, which names it, gets it. */
+static void port_find(struct nameserver *server)
+{
+	struct sockaddr_in address;
+	int fd = -1;
+
+	for (int tries = 0; fd < 0; tries++) {
+		assert_true(tries < TRIES);
+		address = (struct sockaddr_in){ .sin_family = AF_INET,
+			.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		server->kept_fd = port_bind(SOCK_STREAM, &address);
+		fd = port_bind(SOCK_DGRAM, &address);
+		if (fd < 0)
+			close(server->kept_fd);
+	}
 	close(fd);
-	return ntohs(address.sin_port);
+	server->port = ntohs(address.sin_port);
 }
 
 static pid_t knot_run(const char *config)
@@ -188,7 +209,7 @@ struct nameserver *nameserver_start(const struct nameserver_zone *zones)
 	strcpy(server->folder, "/tmp/godwit-knot-XXXXXX");
 	assert_non_null(mkdtemp(server->folder));
 	server->anchors = arena_printf(server->arena, "%s/anchors", server->folder);
-	server->port = port_find();
+	port_find(server);
 	server->address = arena_printf(server->arena, "127.0.0.1@%u", server->port);
 	for (const struct nameserver_zone *zone = zones; zone->name != NULL; zone++)
 		zone_write(server, zone);
@@ -211,6 +232,7 @@ void nameserver_stop(struct nameserver **server)
 	*server = NULL;
 	kill(gone->pid, SIGTERM);
 	waitpid(gone->pid, NULL, 0);
+	close(gone->kept_fd);
 	nftw(gone->folder, entry_remove, 8, FTW_DEPTH | FTW_PHYS);
 	arena_free(&gone->arena);
 	mem_free(gone);
