@@ -244,6 +244,7 @@ static void handle_success(struct stream *stream)
 	}
 	sasl_send(stream, "success", sasl_data(login->sasl));
 	login->username = mem_strdup(sasl_username(login->sasl));
+	login->by_sasl = true;
 	sasl_free(&login->sasl);
 	if (transport_address(stream->transport) != NULL)
 		address_authenticated(transport_address(stream->transport));

@@ -45,22 +45,29 @@ static uint32_t arrived_since(const struct sm *sm, uint32_t acked)
 
 /* ---- who has called us */
 
+/* A server may have been proved by dialback alone: its owner keeps none of these. A user has no
+ * login any more. */
+static bool may_be_resumed(const struct stream *stream)
+{
+	return stream->settings->resume_seconds > 0 &&
+	       (stream->login == NULL || stream->login->by_sasl);
+}
+
 void resume_enable(struct stream *stream, const struct element *enable)
 {
 	struct sm *sm = stream->sm;
-	unsigned seconds = stream->settings->resume_seconds;
 	struct text *out = stream_output(stream);
 	unsigned char id[ID_BYTES];
 	struct arena *arena;
 
-	if (seconds == 0 || !is_true(element_attribute(enable, "resume"))) {
+	if (!is_true(element_attribute(enable, "resume")) || !may_be_resumed(stream)) {
 		text_printf(out, "<enabled xmlns='%s'/>", sm->ns);
 		return;
 	}
 	arena = arena_new(0);
 	crypto_random(id, sizeof id);
 	sm->id = mem_strdup(hex_encode(arena, id, sizeof id));
-	sm->max_seconds = seconds_of(enable, seconds);
+	sm->max_seconds = seconds_of(enable, stream->settings->resume_seconds);
 	text_printf(out, "<enabled xmlns='%s' id='%s' resume='true' max='%u'/>", sm->ns, sm->id,
 	    sm->max_seconds);
 	arena_free(&arena);

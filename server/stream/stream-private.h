@@ -55,6 +55,7 @@ struct login {
 	unsigned failures;
 	unsigned bind_failures;
 	char *username; /* SASL has told; prepared */
+	bool by_sasl;   /* with a server dialback may have told it instead */
 	/* Bare `from` of the peer's header on TLS, or NULL; to a server: whom we call. */
 	char *claim;
 	char *header_id;         /* with servers and components: of the called end's header */

@@ -279,6 +279,17 @@ def _():
         connection.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{THREE}' type='error'/>")
 
 
+@test("XEP-0198, 3: a server that has proved itself by dialback alone is not told that it may resume")
+def _():
+    with Federation(ONE, settings="dialback = true") as federation:
+        connection = peer(federation.servers[ONE], sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}"]))
+        connection.send(f"<db:result from='{TWO}' to='{ONE}'>00</db:result>")
+        connection.expect(f"<result xmlns='{DIALBACK}' from='{ONE}' to='{TWO}' type='valid'/>")
+        enabled = enable(connection)
+        if enabled.get("resume") or enabled.get("id"):
+            raise Failure(f"resumption of what is not kept: {enabled.attrib}")
+
+
 # -- a server that we call --
 
 class Callee:
