@@ -8,49 +8,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "peer.h"
-
-static struct tls_set *set;
-
-static int set_up(void **state)
-{
-	office_open();
-	set = make_set("a.example");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	tls_set_unref(&set);
-	office_close();
-	return 0;
-}
-
-/* The ways a connection can be: clear, TLS 1.2, TLS 1.3. */
-static const int ways[] = { 0, TLS1_2_VERSION, TLS1_3_VERSION };
-
-static struct peer *meet(struct owner *owner, const struct transport_limits *limits, int way)
-{
-	int fd;
-	struct peer *peer = peer_new(&fd);
-
-	owner_open(owner, fd, limits);
-	if (way == 0)
-		return peer;
-	transport_start_tls(owner->transport, set, NULL, NULL);
-	peer_secure(peer, way, NULL, NULL);
-	WAIT(owner->secured && peer->secured);
-	return peer;
-}
-
-static char *bytes_new(size_t length)
-{
-	char *bytes = mem_alloc(length);
-
-	for (size_t i = 0; i < length; i++)
-		bytes[i] = (char)(i * 2654435761u >> 13);
-	return bytes;
-}
+#include "meeting.h"
 
 static void test_echo(void **state)
 {

@@ -7,47 +7,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "peer.h"
-
-static struct tls_set *set;
-
-static int set_up(void **state)
-{
-	office_open();
-	set = make_set("a.example");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	tls_set_unref(&set);
-	office_close();
-	return 0;
-}
-
-static const int ways[] = { 0, TLS1_2_VERSION, TLS1_3_VERSION };
-
-static struct peer *meet(struct owner *owner, const struct transport_limits *limits, int way)
-{
-	int fd;
-	struct peer *peer = peer_new(&fd);
-
-	owner_open(owner, fd, limits);
-	if (way == 0)
-		return peer;
-	transport_start_tls(owner->transport, set, NULL, NULL);
-	peer_secure(peer, way, NULL, NULL);
-	WAIT(owner->secured && peer->secured);
-	return peer;
-}
-
-static void put(struct owner *owner, size_t length)
-{
-	struct text *output = transport_output(owner->transport);
-
-	memset(text_reserve(output, length), 'x', length);
-	output->length += length;
-}
+#include "meeting.h"
 
 /* Fills what the kernel takes from us until something stays. */
 static void fill(struct owner *owner)

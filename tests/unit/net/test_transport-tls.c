@@ -11,23 +11,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 #include "net/transport-private.h"
-#include "peer.h"
-
-static struct tls_set *set;
-
-static int set_up(void **state)
-{
-	office_open();
-	set = make_set("a.example");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	tls_set_unref(&set);
-	office_close();
-	return 0;
-}
+#include "meeting.h"
 
 static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
 
@@ -140,7 +124,8 @@ static void test_proceed_to_slow_reader(void **state)
 	mem_free(bytes);
 }
 
-static struct peer *meet(struct owner *owner, struct tls_set *with, int version)
+/* The same with a certificate of any domain. */
+static struct peer *meet_with(struct tls_set *with, struct owner *owner, int version)
 {
 	int fd;
 	struct peer *peer = peer_new(&fd);
@@ -165,7 +150,7 @@ static void test_exporter(void **state)
 {
 	for (size_t v = 0; v < COUNT_OF(versions); v++) {
 		struct owner owner = { 0 };
-		struct peer *peer = meet(&owner, set, versions[v]);
+		struct peer *peer = meet(&owner, &wide_limits, versions[v]);
 		unsigned char ours[BINDING_MAX_BYTES], theirs[32];
 
 		assert_int_equal(binding_of(&owner, BINDING_TLS_EXPORTER, ours), 32);
@@ -182,7 +167,7 @@ static void test_exporter(void **state)
 static void test_unique(void **state)
 {
 	struct owner owner = { 0 };
-	struct peer *peer = meet(&owner, set, TLS1_2_VERSION);
+	struct peer *peer = meet(&owner, &wide_limits, TLS1_2_VERSION);
 	unsigned char ours[BINDING_MAX_BYTES], theirs[64];
 	size_t length = binding_of(&owner, BINDING_TLS_UNIQUE, ours);
 
@@ -193,7 +178,7 @@ static void test_unique(void **state)
 	peer_free(&peer);
 
 	owner = (struct owner){ 0 };
-	peer = meet(&owner, set, TLS1_3_VERSION);
+	peer = meet(&owner, &wide_limits, TLS1_3_VERSION);
 	length = binding_of(&owner, BINDING_TLS_UNIQUE, ours);
 	assert_int_equal(SSL_get_finished(peer->ssl, theirs, sizeof(theirs)), length);
 	assert_memory_equal(ours, theirs, length);
@@ -241,7 +226,7 @@ static void test_end_point(void **state)
 		const char *error = NULL;
 		struct tls_set *with = tls_set_new(&made, 1, arena, &error);
 		struct owner owner = { 0 };
-		struct peer *peer = meet(&owner, with, TLS1_3_VERSION);
+		struct peer *peer = meet_with(with, &owner, TLS1_3_VERSION);
 		unsigned char ours[BINDING_MAX_BYTES], theirs[64];
 		size_t length = binding_of(&owner, BINDING_TLS_SERVER_END_POINT, ours);
 		X509 *certificate = SSL_get1_peer_certificate(peer->ssl);
@@ -281,7 +266,7 @@ static void test_ends(void **state)
 {
 	for (size_t v = 0; v < COUNT_OF(versions); v++) {
 		struct owner owner = { 0 };
-		struct peer *peer = meet(&owner, set, versions[v]);
+		struct peer *peer = meet(&owner, &wide_limits, versions[v]);
 
 		peer_puts(peer, "last words");
 		peer_end(peer);
@@ -293,7 +278,7 @@ static void test_ends(void **state)
 
 		/* Without close_notify it may have been anybody's FIN. */
 		owner = (struct owner){ 0 };
-		peer = meet(&owner, set, versions[v]);
+		peer = meet(&owner, &wide_limits, versions[v]);
 		peer_puts(peer, "last words");
 		shutdown(peer->fd, SHUT_WR);
 		WAIT(owner.closed);
@@ -309,7 +294,7 @@ static void test_ends(void **state)
 static void test_bad_record(void **state)
 {
 	struct owner owner = { 0 };
-	struct peer *peer = meet(&owner, set, TLS1_3_VERSION);
+	struct peer *peer = meet(&owner, &wide_limits, TLS1_3_VERSION);
 
 	peer_puts(peer, "good");
 	assert_int_equal(send(peer->fd,
@@ -343,7 +328,7 @@ static void test_cut_in_handshake(void **state)
 static void test_key_updates(void **state)
 {
 	struct owner owner = { .echo = true };
-	struct peer *peer = meet(&owner, set, TLS1_3_VERSION);
+	struct peer *peer = meet(&owner, &wide_limits, TLS1_3_VERSION);
 
 	for (int i = 0; i < 1000; i++) {
 		assert_int_equal(SSL_key_update(peer->ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
