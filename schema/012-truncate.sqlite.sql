@@ -1,0 +1,2 @@
+-- 012-truncate.sqlite.sql - nothing: SQLite has no TRUNCATE, and a DELETE of all rows runs the triggers
+-- of each.
