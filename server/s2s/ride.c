@@ -91,9 +91,15 @@ void ride_disappoint(const struct inbound *inbound)
 	}
 }
 
+/* It has a key to ask about, for which it needs a connection of its own. */
+static bool ride_must_end(const struct link *link)
+{
+	return link->inbound != NULL && !TAILQ_EMPTY(&link->verifies);
+}
+
 bool ride_yields(struct link *link)
 {
-	if (link->inbound == NULL || TAILQ_EMPTY(&link->verifies))
+	if (!ride_must_end(link))
 		return false;
 	if (TAILQ_EMPTY(&link->sent)) {
 		ride_end(link);
@@ -178,8 +184,7 @@ void ride_make_room(struct link *link)
 	struct link *next;
 
 	for (next = ride_next(link); next != link; next = ride_next(next))
-		if (next->state == LINK_UP && !TAILQ_EMPTY(&next->waiting) &&
-		    (next->inbound == NULL || TAILQ_EMPTY(&next->verifies)))
+		if (next->state == LINK_UP && !TAILQ_EMPTY(&next->waiting) && !ride_must_end(next))
 			link_flush(next);
 }
 

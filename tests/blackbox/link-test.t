@@ -196,8 +196,7 @@ def _():
 @test("TCP: nobody listens")
 def _():
     with Federation(ONE) as federation:
-        federation.route(DEAD, keep_port())
-        federation.reload()
+        federation.refuse(DEAD)
         steps = fails(federation.servers[ONE], DEAD, "TCP", "Connection refused", "nothing listens there")
         printed = federation.servers[ONE].ctl("link", "test", DEAD, check=False).stdout
         if f"FAILED  TCP" not in printed or f"cure: {steps[-1]['cure']}" not in printed or \
@@ -265,8 +264,7 @@ def _():
         # It cannot ask back; but for that our certificate would have to be put right.
         two.ctl("link", "close", ONE)
         wait_until(lambda: not two.ctl_json("link", "list")["links"], "no link to ask over")
-        federation.route(ONE, keep_port())
-        federation.reload()
+        federation.refuse(ONE)
         fails(one, TWO, "authentication", "dialback: it could not", "our own certificate right")
 
 

@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 from harness import *
 from lib.federation import DIALBACK, SERVER, peer, server_open
 from lib.names import Names
-from lib.ports import keep_port
 from lib.server import loopback
 
 ONE, TWO, DEAD = "montague.example", "capulet.example", "dead.example"
@@ -164,8 +163,7 @@ def _():
 @test("RFC 6120 10.4.3: nobody listens: an error at once, and no further attempt while the domain rests")
 def _():
     with Federation(ONE, settings="retry_max = 300") as federation:
-        federation.route(DEAD, keep_port())
-        federation.reload()
+        federation.refuse(DEAD)
         one = federation.servers[ONE]
         r = federation.account("romeo", ONE).login(presence=True)
         for number in range(3):
@@ -182,8 +180,7 @@ def _():
 def _():
     with Federation(ONE) as federation:
         one = federation.servers[ONE]
-        federation.route(DEAD, keep_port())
-        federation.reload()
+        federation.refuse(DEAD)
         r = federation.account("romeo", ONE).login(presence=True)
         for failures in (1, 2):
             def tried():

@@ -3,7 +3,6 @@
 
 from harness import *
 from lib.federation import DIALBACK, SERVER, peer, proved, server_open
-from lib.ports import keep_port
 
 ONE, TWO, THREE = "montague.example", "capulet.example", "verona.example"
 
@@ -211,9 +210,7 @@ def _():
 def _():
     with Federation(ONE, workers=1, settings="dialback = true links = 2") as federation:
         names = [f"d{number}.example" for number in range(3)]
-        for name in names:
-            federation.route(name, keep_port())
-        federation.reload()
+        federation.refuse(*names)
         r = federation.account("romeo", ONE).login(presence=True)
         stranger = peer(federation.servers[ONE], sender=TWO)
         for name, condition in ((names[0], "remote-server-timeout"), (names[1], "resource-constraint")):
@@ -228,9 +225,7 @@ def _():
 def _():
     with Federation(ONE, workers=1, settings="links = 2") as federation:
         names = [f"d{number}.example" for number in range(3)]
-        for name in names:
-            federation.route(name, keep_port())
-        federation.reload()
+        federation.refuse(*names)
         r = federation.account("romeo", ONE).login(presence=True)
 
         def condition(name):

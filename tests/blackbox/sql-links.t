@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from harness import *
 from lib.database import FLAVOUR
 from lib.federation import DIALBACK, peer
-from lib.ports import keep_port
 
 POSTGRESQL = FLAVOUR == "postgresql"
 ONE, TWO, DEAD = "montague.example", "capulet.example", "dead.example"
@@ -116,8 +115,7 @@ def _():
 @test("a link that fails says why, and since when; one that works does not suffer")
 def _():
     with apart("retry_max = 300") as federation:
-        federation.route(DEAD, keep_port())
-        federation.reload()
+        federation.refuse(DEAD)
         one = federation.servers[ONE]
         r = federation.account("romeo", ONE).login(presence=True)
         j = federation.account("juliet", TWO).login(presence=True)
@@ -169,8 +167,7 @@ def _():
     with apart("retry_max = 86400") as federation:
         one, two = federation.servers[ONE], federation.servers[TWO]
         port = federation.routes[TWO]
-        federation.route(TWO, keep_port())
-        federation.reload()
+        federation.refuse(TWO)
         r = federation.account("romeo", ONE).login(presence=True)
         j = federation.account("juliet", TWO).login(presence=True)
 
@@ -265,8 +262,7 @@ def _():
 def _():
     with Federation(ONE) as federation:
         one = federation.servers[ONE]
-        federation.route(DEAD, keep_port())
-        federation.reload()
+        federation.refuse(DEAD)
         r = federation.account("romeo", ONE).login(presence=True)
         r.send(f"<message to='x@{DEAD}'><body>?</body></message>")
         until_rows(one, [("out", DEAD)], "direction, peer")

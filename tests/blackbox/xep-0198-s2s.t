@@ -648,8 +648,7 @@ def _():
 @test("XEP-0288, 5: what was sent back on a connection that was cut comes again on the next, as far as it had not arrived")
 def _():
     with Federation(ONE) as federation:
-        federation.route(TWO, keep_port())
-        federation.reload()
+        federation.refuse(TWO)
         one, r = federation.servers[ONE], acknowledging(federation)
         connection = proved(federation, asks=BOTH_WAYS)
         previd = enable(connection).get("id")
@@ -673,8 +672,7 @@ def _():
 @test("XEP-0288, 3: nothing is sent back until it is known whether the other end acknowledges")
 def _():
     with Federation(ONE) as federation:
-        federation.route(TWO, keep_port())
-        federation.reload()
+        federation.refuse(TWO)
         r = acknowledging(federation)
         connection = proved(federation, asks=BOTH_WAYS)
         write(r, 1)
@@ -689,8 +687,7 @@ def _():
 @test("XEP-0288, 5: what was sent back goes to its sender when nobody has resumed the connection in time")
 def _():
     with Federation(ONE) as federation:
-        federation.route(TWO, keep_port())
-        federation.reload()
+        federation.refuse(TWO)
         r = acknowledging(federation)
         connection = proved(federation, asks=BOTH_WAYS)
         enable(connection, " resume='true' max='1'")
@@ -745,8 +742,7 @@ def _():
 def _():
     with Federation(settings="unacked_stanzas = 10", workers=1) as federation:
         one = federation.start(ONE, "other.example")
-        federation.route(TWO, keep_port())
-        federation.reload()
+        federation.refuse(TWO)
         r, b = (one.account(name, domain=domain).login(presence=True)
                 for name, domain in (("romeo", ONE), ("benvolio", "other.example")))
         connection = proved(federation, asks=BOTH_WAYS)

@@ -4,7 +4,6 @@ import socket
 
 from harness import *
 from lib.federation import BOTH_WAYS, DIALBACK, SERVER, Called, log_in, peer, server_open
-from lib.ports import keep_port
 
 ONE, TWO, THREE = "montague.example", "capulet.example", "verona.example"
 OFFERS = "<bidi xmlns='urn:xmpp:features:bidi'/>"
@@ -98,8 +97,7 @@ def _():
 @test("XEP-0288 2.2: what is for a domain that has called goes back on its connection, and nobody is called")
 def _():
     with Federation(ONE) as federation:
-        federation.route(TWO, keep_port())
-        federation.reload()
+        federation.refuse(TWO)
         r, connection = caller(federation), calls(federation)
         write(r, "m")
         gets(connection, "m")
@@ -110,9 +108,7 @@ def _():
 @test("XEP-0288 2.2: nothing goes back to who has not asked, or has proved another domain, or another way")
 def _():
     with Federation(ONE) as federation:
-        for domain in (TWO, THREE):
-            federation.route(domain, keep_port())
-        federation.reload()
+        federation.refuse(TWO, THREE)
         r = caller(federation)
         silent, other = calls(federation, asks=""), calls(federation, THREE)
         certified = peer(federation.servers[ONE], sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}"]))
@@ -132,9 +128,7 @@ def _():
 def _():
     with Federation(workers=1) as federation:
         one = federation.start(ONE, "other.example")
-        for domain in (TWO, THREE):
-            federation.route(domain, keep_port())
-        federation.reload()
+        federation.refuse(TWO, THREE)
         r, other = caller(federation), one.account("benvolio", domain="other.example").login(presence=True)
         connection = peer(one, sender=TWO, identity=federation.authority.issue([f"DNS:{TWO}", f"DNS:{THREE}"]))
         connection.send(BOTH_WAYS)

@@ -15,6 +15,7 @@ from . import tls
 from .client import Account
 from .connection import TIMEOUT, Connection, Failure
 from .element import NS
+from .ports import keep_port
 from .server import Server, loopback
 
 DIALBACK = "jabber:server:dialback"
@@ -93,6 +94,12 @@ class Federation:
         """Where others find a domain."""
         self.routes[domain] = (f'route "{domain}" {{ address = "{address}" port = {port}'
                                f' direct_tls = {"true" if direct else "false"} }}')
+
+    def refuse(self, *domains):
+        """Nobody listens where others find these domains."""
+        for domain in domains:
+            self.route(domain, keep_port())
+        self.reload()
 
     def write_settings(self):
         for name, server in self.servers.items():
