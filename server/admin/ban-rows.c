@@ -2,6 +2,8 @@
  * list. What could not be read is asked for until it is. */
 #include "admin/ban-rows.h"
 
+#include <stdatomic.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/bans.h"
@@ -15,10 +17,15 @@
 /* Of the first worker; NULL: stopped. */
 static struct timer *retry;
 
-/* A list on its way to a worker. */
-struct ban_parcel {
-	struct mail mail;
+/* A list on its way to the workers. The last who takes it says so. */
+struct ban_list {
 	struct bans *bans;
+	size_t rows;
+	atomic_size_t left;
+	struct ban_parcel {
+		struct mail mail;
+		struct ban_list *list;
+	} parcels[];
 };
 
 /* A time that was computed may be a fraction on SQLite. */
@@ -34,20 +41,28 @@ void ban_rows_load(void)
 
 static void bans_arrived(struct mail *mail)
 {
-	struct ban_parcel *parcel = CONTAINER_OF(mail, struct ban_parcel, mail);
+	struct ban_list *list = CONTAINER_OF(mail, struct ban_parcel, mail)->list;
 
-	bans_install(parcel->bans);
-	bans_unref(&parcel->bans);
-	mem_free(parcel);
+	bans_install(list->bans);
+	if (atomic_fetch_sub(&list->left, 1) > 1)
+		return;
+	log_info(NULL, "bans in force", KV("rows", list->rows));
+	bans_unref(&list->bans);
+	mem_free(list);
 }
 
-static void bans_spread(struct bans *bans)
+/* Takes the list. */
+static void bans_spread(struct bans *bans, size_t rows)
 {
-	for (size_t i = 0; i < homes_count(); i++) {
-		struct ban_parcel *parcel = mem_alloc_zero(sizeof *parcel);
+	size_t count = homes_count();
+	struct ban_list *list = mem_alloc_zero(sizeof *list + count * sizeof list->parcels[0]);
 
-		parcel->bans = bans_ref(bans);
-		worker_post(homes_worker(i), &parcel->mail, bans_arrived);
+	list->bans = bans;
+	list->rows = rows;
+	atomic_init(&list->left, count);
+	for (size_t i = 0; i < count; i++) {
+		list->parcels[i].list = list;
+		worker_post(homes_worker(i), &list->parcels[i].mail, bans_arrived);
 	}
 }
 
@@ -76,9 +91,7 @@ static void bans_loaded(const struct store_result *result, void *state)
 	bans = bans_new();
 	for (size_t row = 0; row < store_rows(result); row++)
 		ban_take(bans, result, row);
-	log_info(NULL, "bans in force", KV("rows", store_rows(result)));
-	bans_spread(bans);
-	bans_unref(&bans);
+	bans_spread(bans, store_rows(result));
 }
 
 static void retry_due(void *state)
