@@ -42,8 +42,9 @@ void worker_run_until(struct worker *worker, const bool *done);
 void worker_stop(struct worker *worker);
 /* Waits for the thread of worker_start(). */
 void worker_join(struct worker *worker);
-/* After it ended, and after all threads that post to it have: its mail may have run while its sender
- * has yet to return from worker_post(). Mail still waiting is dropped. Accepts a pointer to NULL. */
+/* After it ended, and after all threads that post to it have: its mail may have run while its
+ * sender has yet to return from worker_post(). Mail still waiting is dropped. Accepts a pointer to
+ * NULL. */
 void worker_free(struct worker **worker);
 
 /* The worker that runs on this thread, or NULL. A worker that is not running yet may be made
