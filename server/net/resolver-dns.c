@@ -24,7 +24,7 @@ struct dns {
 	bool has_found_anchors;
 };
 
-/* With the first zone or question, and when it goes, a context makes and destroys locks that all
+/* When its settings become final, and when it goes, a context makes and destroys locks that all
  * contexts of the process share (libunbound's listen_setup_locks()). A reload that tries settings
  * has one beside that of the resolver. */
 static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
@@ -132,11 +132,12 @@ static const char *stubs_add(
 	return NULL;
 }
 
-/* From here on its settings are final. */
+/* From here on its settings are final, not only from the first question on: nothing is at the root
+ * that could be removed. */
 static const char *zones_set(
     struct ub_ctx *context, const struct resolver_config *config, struct arena *arena)
 {
-	int result = 0;
+	int result = ub_ctx_zone_remove(context, ".");
 
 	for (size_t i = 0; i < COUNT_OF(private_zones) && result == 0; i++)
 		if (*config->forward != NULL || *config->stub != NULL)

@@ -137,11 +137,48 @@ static void test_questions(void **state)
 	arena_free(&arena);
 }
 
+#define ROUNDS 20
+
+static void nothing_more(struct dns_question *asked, const struct dns_reply *answer)
+{
+	assert_int_equal(answer->result, DNS_RECORDS);
+}
+
+static void asker_started(struct worker *worker, void *state)
+{
+	struct arena *arena = arena_new(0);
+	struct dns_question local;
+	const char *error;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct dns *dns = dns_new(&lookup_nothing, arena, &error);
+
+		dns_ask(dns, "localhost", DNS_A, &local, nothing_more);
+		dns_free(&dns);
+	}
+	arena_free(&arena);
+	worker_stop(worker);
+}
+
+/* For ThreadSanitizer: contexts of two threads come and go, as when a reload tries settings. */
+static void test_side_by_side(void **state)
+{
+	struct worker *workers[2] = { worker_new(0), worker_new(1) };
+
+	for (size_t i = 0; i < 2; i++)
+		worker_start(workers[i], asker_started, NULL, NULL);
+	for (size_t i = 0; i < 2; i++)
+		worker_join(workers[i]);
+	for (size_t i = 0; i < 2; i++)
+		worker_free(&workers[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_side_by_side),
 	};
 
 	crypto_init();
