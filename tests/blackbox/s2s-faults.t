@@ -5,11 +5,12 @@ import re
 import select
 import socket
 import ssl
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from harness import *
 from lib.federation import DIALBACK, SERVER, peer, server_open
 from lib.names import Names
+from lib.ports import black_hole
 from lib.server import loopback
 
 ONE, TWO, DEAD = "montague.example", "capulet.example", "dead.example"
@@ -28,7 +29,7 @@ def expect_error(client, identifier, name):
 
 
 @contextmanager
-def black_hole(federation):
+def silence(federation):
     """Somebody who takes connections for DEAD and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         federation.route(DEAD, listening.getsockname()[1])
@@ -192,7 +193,7 @@ def _():
 
 @test("a black hole: an error in time, and nobody else waits for it")
 def _():
-    with Federation(ONE, TWO, settings="link_timeout = 3") as federation, black_hole(federation):
+    with Federation(ONE, TWO, settings="link_timeout = 3") as federation, silence(federation):
         r = federation.account("romeo", ONE).login(presence=True)
         j = federation.account("juliet", TWO).login(presence=True)
         for number in range(50):
@@ -209,12 +210,8 @@ def _():
 @test("a domain that is denied while it is called: what waits comes back at once")
 def _():
     with Federation(ONE, workers=1, settings="connect_timeout = 60 link_timeout = 60") as federation, \
-            socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as others:
-        for _ in range(3):
-            other = others.enter_context(socket.socket())
-            other.setblocking(False)
-            other.connect_ex(full.getsockname())
-        federation.route(DEAD, full.getsockname()[1])
+            black_hole("127.0.0.1") as port:
+        federation.route(DEAD, port)
         federation.reload()
         one, r = federation.servers[ONE], federation.account("romeo", ONE).login(presence=True)
         write(r, 1)
@@ -241,7 +238,7 @@ def _():
 
 @test("what waits for a link is bounded in number and bytes; the rest comes back at once, in order")
 def _():
-    with Federation(ONE, settings="link_timeout = 3 queue_stanzas = 3") as federation, black_hole(federation):
+    with Federation(ONE, settings="link_timeout = 3 queue_stanzas = 3") as federation, silence(federation):
         r = federation.account("romeo", ONE).login(presence=True)
         for number in range(5):
             write(r, number)
@@ -367,7 +364,7 @@ def _():
 
 @test("XEP-0198: a message is acknowledged when it has left or come back, not before")
 def _():
-    with Federation(ONE, settings="link_timeout = 3") as federation, black_hole(federation):
+    with Federation(ONE, settings="link_timeout = 3") as federation, silence(federation):
         r = federation.account("romeo", ONE).login(presence=True)
         r.send("<enable xmlns='urn:xmpp:sm:3'/>")
         r.expect("<enabled xmlns='urn:xmpp:sm:3'/>")

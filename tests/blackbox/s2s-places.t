@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Servers that are at several places (RFC 6120 section 3.2, RFC 8305): some of which are of no use."""
 import socket
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 from harness import *
 from lib.names import A, AAAA, SRV, Names, address, srv
+from lib.ports import black_hole
 
 ONE, TWO = "montague.example", "capulet.example"
 HOST = "host." + TWO
@@ -16,19 +17,6 @@ def has_ipv6():
             return True
     except OSError:
         return False
-
-
-@contextmanager
-def black_hole(at, port=0):
-    """Nobody answers there: the queue of those who wait to be accepted is full."""
-    family = socket.AF_INET6 if ":" in at else socket.AF_INET
-    with ExitStack() as stack:
-        listening = stack.enter_context(socket.create_server((at, port), family=family, backlog=0))
-        for _ in range(8):
-            filling = stack.enter_context(socket.socket(family))
-            filling.setblocking(False)
-            filling.connect_ex(listening.getsockname())
-        yield listening.getsockname()[1]
 
 
 @contextmanager

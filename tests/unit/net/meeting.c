@@ -23,7 +23,8 @@ int tear_down(void **state)
 	return 0;
 }
 
-struct peer *meet(struct owner *owner, const struct transport_limits *limits, int way)
+struct peer *meet_with(
+    struct tls_set *with, struct owner *owner, const struct transport_limits *limits, int way)
 {
 	int fd;
 	struct peer *peer = peer_new(&fd);
@@ -31,10 +32,15 @@ struct peer *meet(struct owner *owner, const struct transport_limits *limits, in
 	owner_open(owner, fd, limits);
 	if (way == 0)
 		return peer;
-	transport_start_tls(owner->transport, set, NULL, NULL);
+	transport_start_tls(owner->transport, with, NULL, NULL);
 	peer_secure(peer, way, NULL, NULL);
 	WAIT(owner->secured && peer->secured);
 	return peer;
+}
+
+struct peer *meet(struct owner *owner, const struct transport_limits *limits, int way)
+{
+	return meet_with(set, owner, limits, way);
 }
 
 void put(struct owner *owner, size_t length)

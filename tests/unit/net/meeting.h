@@ -13,6 +13,9 @@ int tear_down(void **state);
 extern const int ways[3];
 /* Opens the owner and its peer, and waits for the handshake of that way. */
 struct peer *meet(struct owner *owner, const struct transport_limits *limits, int way);
+/* The same with another certificate. */
+struct peer *meet_with(
+    struct tls_set *with, struct owner *owner, const struct transport_limits *limits, int way);
 /* So many bytes to be written by the owner. */
 void put(struct owner *owner, size_t length);
 /* So many that do not repeat; the caller's. */

@@ -124,19 +124,6 @@ static void test_proceed_to_slow_reader(void **state)
 	mem_free(bytes);
 }
 
-/* The same with a certificate of any domain. */
-static struct peer *meet_with(struct tls_set *with, struct owner *owner, int version)
-{
-	int fd;
-	struct peer *peer = peer_new(&fd);
-
-	owner_open(owner, fd, &wide_limits);
-	transport_start_tls(owner->transport, with, NULL, NULL);
-	peer_secure(peer, version, NULL, NULL);
-	WAIT(owner->secured && peer->secured);
-	return peer;
-}
-
 /* Whoever only asks whether there is a binding is told the same. */
 static size_t binding_of(const struct owner *owner, enum binding binding, unsigned char *out)
 {
@@ -226,7 +213,7 @@ static void test_end_point(void **state)
 		const char *error = NULL;
 		struct tls_set *with = tls_set_new(&made, 1, arena, &error);
 		struct owner owner = { 0 };
-		struct peer *peer = meet_with(with, &owner, TLS1_3_VERSION);
+		struct peer *peer = meet_with(with, &owner, &wide_limits, TLS1_3_VERSION);
 		unsigned char ours[BINDING_MAX_BYTES], theirs[64];
 		size_t length = binding_of(&owner, BINDING_TLS_SERVER_END_POINT, ours);
 		X509 *certificate = SSL_get1_peer_certificate(peer->ssl);
