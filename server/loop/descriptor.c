@@ -45,6 +45,7 @@ static void descriptor_ready(evutil_socket_t fd, short what, void *state)
 	unsigned is_writable = what & EV_WRITE ? READY_WRITE : 0;
 	unsigned wanted = (is_readable | is_writable) & descriptor->wanted;
 
+	worker_rise(worker_current());
 	if (wanted == 0)
 		kernel_watch(descriptor, descriptor->wanted);
 	else

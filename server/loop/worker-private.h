@@ -30,6 +30,7 @@ struct worker {
 
 	/* The mailbox: posted mail, newest first, and the descriptor that wakes the loop. */
 	_Atomic(struct mail *) posted;
+	atomic_bool sleeps; /* waits, or is about to: whoever posts has to wake it */
 	int wake_fd;
 	struct event wake;
 
@@ -53,5 +54,12 @@ struct worker {
 	struct common_timeout common_timeouts[COMMON_TIMEOUTS_MAX];
 	unsigned common_timeout_count;
 };
+
+/* It runs: it will look into its mailbox by itself before it sleeps again. */
+static inline void worker_rise(struct worker *worker)
+{
+	if (atomic_load_explicit(&worker->sleeps, memory_order_relaxed))
+		atomic_store_explicit(&worker->sleeps, false, memory_order_relaxed);
+}
 
 #endif

@@ -3,8 +3,8 @@
  * the end of the round, mostly writing what has gathered for each connection, follows it; where
  * that is for thousands, a part of them. Mail lies in a list that is pushed to with one atomic
  * operation; the worker takes the whole list and turns it round. Only what others post to an empty
- * mailbox wakes the loop: what the worker posts to itself keeps it from waiting, and is read in the
- * next round. */
+ * mailbox wakes the loop, and only if it sleeps: it looks for mail before that, and keeps from
+ * waiting if there is some, as what it posts to itself also does. */
 #include "loop/worker.h"
 
 #include "base/mem.h"
@@ -68,14 +68,21 @@ static void mailbox_run(struct worker *worker)
 	}
 }
 
-static bool mailbox_is_empty(struct worker *worker)
+/* False if there is mail. Otherwise who posts any from now on sees that it sleeps: both ends write,
+ * then read what the other has written, so that one of them knows of the other. */
+static bool worker_lie_down(struct worker *worker)
 {
-	return atomic_load_explicit(&worker->posted, memory_order_relaxed) == NULL;
+	atomic_store(&worker->sleeps, true);
+	if (atomic_load(&worker->posted) == NULL)
+		return true;
+	worker_rise(worker);
+	return false;
 }
 
 /* The wake-up is edge-triggered: each write to the eventfd is an edge, nobody has to read it. */
 static void mailbox_ready(evutil_socket_t fd, short what, void *state)
 {
+	worker_rise(state);
 	mailbox_run(state);
 }
 
@@ -86,9 +93,8 @@ void worker_post(struct worker *worker, struct mail *mail, void (*run)(struct ma
 	mail->run = run;
 	do
 		mail->next = newest;
-	while (!atomic_compare_exchange_weak_explicit(
-	    &worker->posted, &newest, mail, memory_order_release, memory_order_relaxed));
-	if (newest == NULL && worker != current)
+	while (!atomic_compare_exchange_weak(&worker->posted, &newest, mail));
+	if (newest == NULL && worker != current && atomic_load(&worker->sleeps))
 		ASSERT(eventfd_write(worker->wake_fd, 1) == 0);
 }
 
@@ -211,13 +217,13 @@ static void patient_run(struct worker *worker)
 /* The event of the mailbox keeps the loop from ending for want of events. */
 static void worker_round(struct worker *worker)
 {
-	bool has_mail = !mailbox_is_empty(worker);
 	bool has_laters = worker->laters.first != NULL || worker->patient.first != NULL;
-	int wait = has_laters || has_mail ? EVLOOP_NONBLOCK : 0;
+	int wait = has_laters || !worker_lie_down(worker) ? EVLOOP_NONBLOCK : 0;
 
 	worker->is_in_round = true;
 	ASSERT(event_base_loop(worker->base, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | wait) >= 0);
-	if (has_mail)
+	worker_rise(worker);
+	if (atomic_load_explicit(&worker->posted, memory_order_relaxed) != NULL)
 		mailbox_run(worker);
 	laters_run(worker);
 	patient_run(worker);

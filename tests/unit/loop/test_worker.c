@@ -3,15 +3,19 @@
 
 #include "base/mem.h"
 #include "loop/timer.h"
+#include "loop/worker-private.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #define SENDERS 4
@@ -129,6 +133,52 @@ static void test_mail_to_own_thread(void **state)
 	worker_stop(worker);
 	worker_join(worker);
 	worker_free(&worker);
+	sem_destroy(&letter.done);
+}
+
+/* Who is awake looks for mail by itself; who sleeps is woken, once. */
+struct busy_mail {
+	struct mail mail;
+	sem_t reached, go;
+};
+
+static void busy_mail_run(struct mail *mail)
+{
+	struct busy_mail *busy = CONTAINER_OF(mail, struct busy_mail, mail);
+
+	sem_post(&busy->reached);
+	sem_wait(&busy->go);
+}
+
+static void test_waking(void **state)
+{
+	struct worker *worker = worker_new(0);
+	struct busy_mail busy;
+	struct sem_mail letter;
+	eventfd_t count;
+
+	sem_init(&busy.reached, 0, 0);
+	sem_init(&busy.go, 0, 0);
+	sem_init(&letter.done, 0, 0);
+	worker_start(worker, NULL, NULL, NULL);
+	worker_post(worker, &busy.mail, busy_mail_run);
+	sem_wait(&busy.reached);
+	eventfd_read(worker->wake_fd, &count);
+	worker_post(worker, &letter.mail, wait_mail_run);
+	assert_int_equal(eventfd_read(worker->wake_fd, &count), -1);
+	sem_post(&busy.go);
+	sem_wait(&letter.done);
+	while (!atomic_load(&worker->sleeps))
+		sched_yield();
+	worker_post(worker, &letter.mail, wait_mail_run);
+	sem_wait(&letter.done);
+	assert_int_equal(eventfd_read(worker->wake_fd, &count), 0);
+	assert_int_equal(count, 1);
+	worker_stop(worker);
+	worker_join(worker);
+	worker_free(&worker);
+	sem_destroy(&busy.reached);
+	sem_destroy(&busy.go);
 	sem_destroy(&letter.done);
 }
 
@@ -570,6 +620,7 @@ int main(void)
 		cmocka_unit_test(test_mail_order),
 		cmocka_unit_test(test_mail_to_self),
 		cmocka_unit_test(test_mail_to_own_thread),
+		cmocka_unit_test(test_waking),
 		cmocka_unit_test(test_later),
 		cmocka_unit_test(test_later_before_run),
 		cmocka_unit_test(test_cancel),
