@@ -2,6 +2,8 @@
  * which a subscription has ended. */
 #include "core/subscription-removal.h"
 
+#include "core/config.h"
+#include "core/home.h"
 #include "core/module.h"
 #include "core/presence.h"
 #include "core/subscription-state.h"
@@ -11,12 +13,16 @@ struct removal {
 	struct subscription_state state;
 };
 
-static const struct statement item_select =
-    STATEMENT("SELECT subscription, ask, (SELECT count(*) FROM subscription_requests r"
-	      " WHERE r.domain = $1 AND r.username = $2 AND r.contact = $3)"
-	      " FROM roster_items WHERE domain = $1 AND username = $2 AND contact = $3");
+/* Both sides at one moment, the owner's first: with or without a row. */
+static const struct statement sides_select = STATEMENT(
+    "WITH sides (number, domain, username, contact) AS (VALUES (1, $1, $2, $3), (2, $4, $5, $6))"
+    " SELECT i.subscription, i.ask, (SELECT count(*) FROM subscription_requests r"
+    " WHERE r.domain = s.domain AND r.username = s.username AND r.contact = s.contact)"
+    " FROM sides s LEFT JOIN roster_items i"
+    " ON i.domain = s.domain AND i.username = s.username AND i.contact = s.contact"
+    " ORDER BY s.number");
 
-static store_done item_looked_up;
+static store_done sides_looked_up;
 
 void subscription_removed(
     const struct jid *owner, const struct jid *contact, struct subscription_state state)
@@ -29,45 +35,56 @@ void subscription_removed(
 	removal = mem_alloc(sizeof *removal);
 	*removal = (struct removal){ jid_copy_heap(owner), jid_copy_heap(contact), state };
 	arena = arena_new(0);
-	store_run(&item_select,
-	    PARAMS(jid_domain(arena, owner), jid_node(arena, owner), jid_text(contact)),
-	    item_looked_up, removal);
+	store_run(&sides_select,
+	    PARAMS(jid_domain(arena, owner), jid_node(arena, owner), jid_text(contact),
+		jid_domain(arena, contact), jid_node(arena, contact), jid_text(owner)),
+	    sides_looked_up, removal);
 	arena_free(&arena);
 }
 
-/* Without a row, none. */
-static struct subscription_state state_now(const struct store_result *rows)
+static struct subscription_state side_at(const struct store_result *rows, size_t row)
 {
-	if (store_rows(rows) == 0)
-		return (struct subscription_state){ .subscription = SUBSCRIPTION_NONE };
 	return (struct subscription_state){
-		.subscription = subscription_named(store_text(rows, 0, 0)),
-		.ask = store_integer(rows, 0, 1) != 0,
-		.request = store_integer(rows, 0, 2) != 0,
+		.subscription = subscription_named(store_text(rows, row, 0)),
+		.ask = store_integer(rows, row, 1) != 0,
+		.request = store_integer(rows, row, 2) != 0,
 	};
+}
+
+/* A contact of ours hears only of what ends for it: if its row was deleted as well, and both are
+ * made anew, what ended with the old ones must not end with the new. */
+static void removal_tell(
+    const struct removal *removal, enum stanza_type type, const struct subscription_state *theirs)
+{
+	if (config_serves(home_config(), removal->contact) &&
+	    !subscription_inbound(*theirs, type).pass)
+		return;
+	presence_send(type, removal->owner, removal->contact);
 }
 
 /* What is there again, from the same transaction or since, is meant to go on; so is what was asked
  * for anew. */
-static void removal_tell(const struct removal *removal, const struct subscription_state *now)
+static void removal_finish(const struct removal *removal, const struct subscription_state *now,
+    const struct subscription_state *theirs)
 {
 	unsigned ended = removal->state.subscription & ~now->subscription;
 	bool was_asked = removal->state.ask && (now->subscription & SUBSCRIPTION_TO) == 0;
 
 	if ((was_asked || (ended & SUBSCRIPTION_TO) != 0) && !now->ask)
-		presence_send(PRESENCE_UNSUBSCRIBE, removal->owner, removal->contact);
+		removal_tell(removal, PRESENCE_UNSUBSCRIBE, theirs);
 	if ((ended & SUBSCRIPTION_FROM) != 0 && !now->request)
-		presence_send(PRESENCE_UNSUBSCRIBED, removal->owner, removal->contact);
+		removal_tell(removal, PRESENCE_UNSUBSCRIBED, theirs);
 }
 
-static void item_looked_up(const struct store_result *result, void *state)
+static void sides_looked_up(const struct store_result *result, void *state)
 {
 	struct removal *removal = state;
-	struct subscription_state now;
+	struct subscription_state now, theirs;
 
 	if (store_rc(result) == RC_OK) {
-		now = state_now(result);
-		removal_tell(removal, &now);
+		now = side_at(result, 0);
+		theirs = side_at(result, 1);
+		removal_finish(removal, &now, &theirs);
 	}
 	jid_free(&removal->owner);
 	jid_free(&removal->contact);

@@ -206,6 +206,27 @@ def cut(server):
                    " WHERE usename = 'godwit_server' AND datname = current_database()")
 
 
+@test("rows that are deleted and at once made anew stay as they were made")
+def _(server):
+    juliet, nurse = server.account("juliet"), server.account("nurse")
+    people = [server.account("friend") for _ in range(20)]
+    both = insert(*(item(juliet, one) for one in people), *(item(one, juliet) for one in people),
+                  item(juliet, nurse), item(nurse, juliet))
+    for number in range(20):
+        server.sql(both)
+        if number % 2 == 0:
+            # Let it be read before the next is written, this time.
+            server.sql(f"UPDATE roster_items SET subscription = 'from' WHERE {of(juliet, nurse)}")
+            subscriptions(server, juliet, "from", nurse, "to")
+        server.sql("DELETE FROM roster_items")
+    server.sql(both)
+    server.sql(f"UPDATE roster_items SET subscription = 'none' WHERE {of(juliet, nurse)}")
+    subscriptions(server, juliet, "none", nurse, "none")
+    found = server.sql("SELECT subscription, count(*) FROM roster_items GROUP BY subscription ORDER BY subscription")
+    if found != [("both", "40"), ("none", "2")]:
+        raise Failure(str(found))
+
+
 @test("a removed contact is told once, though the server's connections are cut")
 def _(server):
     count = 100
