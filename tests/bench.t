@@ -96,7 +96,7 @@ def _():
     with tempfile.TemporaryDirectory() as directory:
         output = run("curves", "--build", BUILD, "--small", "--secs", "0.2", "--rounds", "1", "--database",
                      "sqlite", "--out", directory, "presence")
-        check(output, r"^presence +us a delivery +1: [\d.]+ +10: [\d.]+ +100: [\d.]+ +(linear|WORSE)")
+        check(output, r"^presence +us a delivery +1: [\d.]+ +10: [\d.]+ +100: [\d.]+ +1000: [\d.]+ +(linear|WORSE)")
         with open(os.path.join(directory, "curves.csv"), encoding="utf-8") as file:
             check(file.read(), r"\Acurve,cost,size,number\npresence,us a delivery,1,[\d.]+\n")
         tree = ElementTree.parse(os.path.join(directory, "curve-presence-1.svg"))

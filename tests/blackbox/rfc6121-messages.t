@@ -194,6 +194,7 @@ def _(romeo, juliet):
         check_request(r, j, kind, True)
     # She goes on to see him, but not he her.
     j.presence("unsubscribed", romeo.jid)
+    j.sync()
     check_request(r, j, "get", False)
     check_request(j, r, "get", True)
 
