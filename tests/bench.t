@@ -100,8 +100,8 @@ def _():
         with open(os.path.join(directory, "curves.csv"), encoding="utf-8") as file:
             check(file.read(), r"\Acurve,cost,size,number\npresence,us a delivery,1,[\d.]+\n")
         tree = ElementTree.parse(os.path.join(directory, "curve-presence-1.svg"))
-        if len(tree.findall(".//{*}circle")) != 3:
-            raise Failure("three points make three circles")
+        if len(tree.findall(".//{*}circle")) != 4:
+            raise Failure("four points make four circles")
 
 
 @test("bench/neighbours measures beside each nuisance", timeout=TIMEOUT)
