@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Dino on a display of its own, with a client of the harness on the other side."""
+import contextlib
 import os
+import shutil
 import sqlite3
+import tempfile
 
 from harness import *
 from lib.server import BUILD
@@ -30,25 +33,32 @@ class Dino(Desktop):
     def make_database(self):
         """Lets Dino make its database, and ends it."""
         self.start()
-        self.wait_for(lambda: os.path.exists(self.database) and self.execute(
-            "SELECT 1 FROM _meta WHERE name = 'version'"), "the database")
+        self.wait_for(lambda: self.look("SELECT 1 FROM _meta WHERE name = 'version'"), "the database")
         self.process.terminate()
         self.process.wait()
 
     def execute(self, statement, *parameters):
-        """Runs a statement on Dino's database; no rows as long as the tables are not there."""
-        database = sqlite3.connect(self.database)
-        try:
-            with database:
-                return database.execute(statement, parameters).fetchall()
-        except sqlite3.OperationalError:
-            return []
-        finally:
-            database.close()
+        """Runs a statement on the database of a Dino that does not run."""
+        with contextlib.closing(sqlite3.connect(self.database)) as database, database:
+            database.execute(statement, parameters)
+
+    def look(self, statement):
+        """Rows of the database of a Dino that runs; none as long as the tables are not there. It is a copy that is
+        looked at, since Dino ends when it finds its database locked."""
+        with tempfile.TemporaryDirectory() as directory:
+            copy = os.path.join(directory, "dino.db")
+            for suffix in ("", "-wal"):
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copy(self.database + suffix, copy + suffix)
+            try:
+                with contextlib.closing(sqlite3.connect(copy)) as database:
+                    return database.execute(statement).fetchall()
+            except sqlite3.DatabaseError:
+                return []
 
     def history(self):
         """The messages it has shown and kept."""
-        return [row[0] for row in self.execute("SELECT body FROM message")]
+        return [row[0] for row in self.look("SELECT body FROM message")]
 
 
 def talk(romeo, juliet, service, listener):
