@@ -1,7 +1,8 @@
 /* live.c - from a row in the log of changes to those whom it concerns. Rows name an account, and
  * the account, where it is in memory, is loaded again and compared with what was known of it: that
  * takes care of most of them. So a change is told as often as one likes. All rows of a reading are
- * gathered before anybody is told, since they belong together. */
+ * gathered before anybody is told, since they belong together; and all are told before anything
+ * follows from it that reaches another of them. */
 #include "admin/live.h"
 
 #include <jansson.h>
@@ -33,7 +34,8 @@
 
 /* What is to be done about one account, on its way to its home. */
 struct concern {
-	struct mail mail;
+	struct mail mail, follow_up;
+	STAILQ_ENTRY(concern) next; /* of those with a follow-up */
 	struct arena *arena;
 	const struct jid *jid;
 	STAILQ_HEAD(removed_list, removed_contact) removed;
@@ -242,7 +244,6 @@ static void password_was_reset(const struct jid *jid)
 static void concern_arrived(struct mail *mail)
 {
 	struct concern *concern = CONTAINER_OF(mail, struct concern, mail);
-	struct removed_contact *removed;
 	struct thrown_out *thrown_out;
 
 	if (concern->has_new_password)
@@ -251,9 +252,38 @@ static void concern_arrived(struct mail *mail)
 		session_kick(concern->jid, thrown_out->session_id);
 	if (concern->is_changed)
 		account_changed(concern->jid);
+	if (STAILQ_EMPTY(&concern->removed))
+		arena_free(&concern->arena);
+}
+
+/* There as well, after that. */
+static void concern_followed_up(struct mail *mail)
+{
+	struct concern *concern = CONTAINER_OF(mail, struct concern, follow_up);
+	struct removed_contact *removed;
+
 	STAILQ_FOREACH (removed, &concern->removed, next)
 		subscription_removed(concern->jid, removed->jid, removed->state);
 	arena_free(&concern->arena);
+}
+
+/* A concern belongs to its home once its last mail is posted. */
+static void concerns_tell(void)
+{
+	STAILQ_HEAD(, concern) with_follow_up = STAILQ_HEAD_INITIALIZER(with_follow_up);
+	struct concern *concern;
+	size_t cursor = 0;
+
+	while ((concern = hash_next(concerns, &cursor)) != NULL) {
+		hash_remove(concerns, jid_text(concern->jid), strlen(jid_text(concern->jid)));
+		if (!STAILQ_EMPTY(&concern->removed))
+			STAILQ_INSERT_TAIL(&with_follow_up, concern, next);
+		worker_post(home_of(concern->jid), &concern->mail, concern_arrived);
+	}
+	while ((concern = STAILQ_FIRST(&with_follow_up)) != NULL) {
+		STAILQ_REMOVE_HEAD(&with_follow_up, next);
+		worker_post(home_of(concern->jid), &concern->follow_up, concern_followed_up);
+	}
 }
 
 /* Behind the accounts: a row may be for one that has just been made; and behind what is changed in
@@ -268,9 +298,6 @@ static void outgoing_tell(void)
 
 static void changes_tell(void)
 {
-	struct concern *concern;
-	size_t cursor = 0;
-
 	if (has_settings)
 		config_rows_load();
 	has_settings = false;
@@ -281,10 +308,7 @@ static void changes_tell(void)
 		passwords_take();
 	has_passwords = false;
 	live_groups_tell();
-	while ((concern = hash_next(concerns, &cursor)) != NULL) {
-		hash_remove(concerns, jid_text(concern->jid), strlen(jid_text(concern->jid)));
-		worker_post(home_of(concern->jid), &concern->mail, concern_arrived);
-	}
+	concerns_tell();
 	outgoing_tell();
 }
 

@@ -208,25 +208,44 @@ def cut(server):
 
 @test("rows that are deleted and at once made anew stay as they were made")
 def _(server):
-    juliet, romeo = server.account("juliet"), server.account("romeo")
-    r = online(romeo, "orchard")
+    juliet, nurse = server.account("juliet"), server.account("nurse")
     people = [server.account("friend") for _ in range(20)]
-    both = insert(*(item(juliet, one) for one in people), *(item(one, juliet) for one in people))
-    for number, one in enumerate(people):
+    both = insert(*(item(juliet, one) for one in people), *(item(one, juliet) for one in people),
+                  item(juliet, nurse), item(nurse, juliet))
+    for number in range(20):
         server.sql(both)
-        if number % 10 == 5:
-            # All of it is read before the next is written, these times.
-            server.sql(insert(item(romeo, one, "none")))
-            r.expect_push(one.jid, subscription="none")
-        server.sql(f"DELETE FROM roster_items WHERE username <> '{romeo.username}'")
+        if number % 2 == 0:
+            # Let it be read before the next is written, this time.
+            server.sql(f"UPDATE roster_items SET subscription = 'from' WHERE {of(juliet, nurse)}")
+            subscriptions(server, juliet, "from", nurse, "to")
+        server.sql("DELETE FROM roster_items")
     server.sql(both)
-    for one in people[:2]:
-        server.sql(insert(item(romeo, one, "none")))
-        r.expect_push(one.jid, subscription="none")
-    found = server.sql("SELECT subscription, count(*) FROM roster_items"
-                       f" WHERE username <> '{romeo.username}' GROUP BY subscription")
-    if found != [("both", "40")]:
+    server.sql(f"UPDATE roster_items SET subscription = 'none' WHERE {of(juliet, nurse)}")
+    subscriptions(server, juliet, "none", nurse, "none")
+    found = server.sql("SELECT subscription, count(*) FROM roster_items GROUP BY subscription ORDER BY subscription")
+    if found != [("both", "40"), ("none", "2")]:
         raise Failure(str(found))
+
+
+@test("the end of a subscription waits for the row of who is online to be read", when=FLAVOUR == "postgresql")
+def _(server):
+    juliet = server.account("juliet")
+    j = online(juliet, "balcony")
+    # Some are at home on the other worker, and nothing there waits for the lock.
+    people = [server.account("friend") for _ in range(20)]
+    admin = server.database.another()
+    admin.run("BEGIN")
+    began, = admin.run("SELECT now()")[0]
+    admin.run("LOCK TABLE blocked_jids")
+    server.sql(insert(*(item(juliet, one) for one in people), *(item(one, juliet) for one in people)))
+    server.sql(f"UPDATE roster_items SET subscription = 'none' WHERE contact = '{juliet.jid}'")
+    wait_until(lambda: server.sql("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle'"
+                                  f" AND query LIKE 'WITH sides%' AND query_start > '{began}'"), "somebody's end")
+    admin.run("ROLLBACK")
+    for _ in people:
+        j.expect("<presence type='unsubscribed'/>")
+    wait_until(lambda: server.sql("SELECT DISTINCT subscription FROM roster_items"
+                                  f" WHERE username = '{juliet.username}'") == [("none",)], "the rows")
 
 
 @test("a removed contact is told once, though the server's connections are cut")
