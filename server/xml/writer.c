@@ -7,58 +7,60 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "xml/bytes.h"
 #include "xml/element-private.h"
 
-/* What each byte is written as; NULL: as it is. Bytes that XML 1.0 does not allow at all (section
- * 2.2) come out as U+FFFD: whoever made the tree, a receiver can read what we send. */
-#define NOT_XML "\xef\xbf\xbd"
-#define CONTROLS \
-	[0x00 ... 0x08] = NOT_XML, [0x0b] = NOT_XML, [0x0c] = NOT_XML, [0x0e ... 0x1f] = NOT_XML
+/* How a byte that may not stand there as it is is written. Bytes that XML 1.0 does not allow at all
+ * (section 2.2) come out as U+FFFD: whoever made the tree, a receiver can read what we send. */
+static const char *escape_of(char byte)
+{
+	switch (byte) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '\'':
+		return "&apos;";
+	case '"':
+		return "&quot;";
+	case '\t':
+		return "&#9;";
+	case '\n':
+		return "&#10;";
+	case '\r':
+		return "&#13;";
+	default:
+		return "\xef\xbf\xbd";
+	}
+}
 
-static const char *const text_escapes[256] = {
-	CONTROLS,
-	['&'] = "&amp;",
-	['<'] = "&lt;",
-	['>'] = "&gt;",
-	['\r'] = "&#13;",
-};
-static const char *const value_escapes[256] = {
-	CONTROLS,
-	['&'] = "&amp;",
-	['<'] = "&lt;",
-	['>'] = "&gt;",
-	['\''] = "&apos;",
-	['"'] = "&quot;",
-	['\t'] = "&#9;",
-	['\n'] = "&#10;",
-	['\r'] = "&#13;",
-};
-
-static void escape(
-    struct text *out, const char *bytes, size_t length, const char *const escapes[256])
+/* Bytes of the kind are written as they are. */
+static void escape(struct text *out, const char *bytes, size_t length, enum byte_kind kind)
 {
 	const char *end = bytes + length;
 
 	while (bytes < end) {
-		const char *plain = bytes;
+		const char *from = bytes;
 
-		while (bytes < end && escapes[(unsigned char)*bytes] == NULL)
+		while (bytes < end && byte_is(*bytes, kind))
 			bytes++;
-		if (bytes > plain)
-			text_append(out, plain, (size_t)(bytes - plain));
+		if (bytes > from)
+			text_append(out, from, (size_t)(bytes - from));
 		if (bytes < end)
-			text_puts(out, escapes[(unsigned char)*bytes++]);
+			text_puts(out, escape_of(*bytes++));
 	}
 }
 
 void xml_write_text(struct text *out, const char *text, size_t length)
 {
-	escape(out, text, length, text_escapes);
+	escape(out, text, length, BYTE_IN_TEXT);
 }
 
 void xml_write_value(struct text *out, const char *text, size_t length)
 {
-	escape(out, text, length, value_escapes);
+	escape(out, text, length, BYTE_IN_VALUE);
 }
 
 void xml_write_attribute(struct text *out, const char *name, const char *value)
