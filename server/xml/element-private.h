@@ -6,9 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
 #include "xml/element.h"
-
-struct text;
 
 struct attribute {
 	struct attribute *next;
@@ -35,6 +34,12 @@ struct element {
 	};
 };
 
+/* An element whose name is copied, as yet without a namespace. */
+struct element *element_new_named(struct arena *arena, struct span name);
+/* An attribute whose name is copied, without namespace. Its value has room for `value_bytes` and a
+ * NUL, and is for the caller to write there. */
+struct attribute *attribute_new(
+    struct arena *arena, struct span name, size_t value_bytes, char **value_out);
 /* Adds a piece of text (not empty) at the end, copied. */
 struct element *element_add_bytes(
     struct arena *arena, struct element *parent, const char *bytes, size_t length);

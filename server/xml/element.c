@@ -36,6 +36,31 @@ struct element *element_new_lent(struct arena *arena, const char *ns, const char
 	return element;
 }
 
+struct element *element_new_named(struct arena *arena, struct span name)
+{
+	struct element *element = arena_alloc(arena, sizeof(*element) + name.length + 1);
+	char *copy = (char *)(element + 1);
+
+	memcpy(copy, name.at, name.length);
+	copy[name.length] = '\0';
+	*element = (struct element){ .name = copy };
+	return element;
+}
+
+struct attribute *attribute_new(
+    struct arena *arena, struct span name, size_t value_bytes, char **value_out)
+{
+	struct attribute *attribute =
+	    arena_alloc(arena, sizeof(*attribute) + name.length + value_bytes + 2);
+	char *copy = (char *)(attribute + 1);
+
+	memcpy(copy, name.at, name.length);
+	copy[name.length] = '\0';
+	*value_out = copy + name.length + 1;
+	*attribute = (struct attribute){ .name = copy, .value = *value_out };
+	return attribute;
+}
+
 static bool attribute_is(const struct attribute *attribute, const char *ns, const char *name)
 {
 	return text_equal(attribute->ns, ns) && strcmp(attribute->name, name) == 0;

@@ -1,4 +1,5 @@
-/* parser-private.h - what parser.c (feeding, limits) and reader.c (expat's events) share. */
+/* parser-private.h - what parser.c (feeding, limits), reader.c (expat's events), tag.c and plain.c
+ * (the same from bytes) share. */
 #ifndef GODWIT_XML_PARSER_PRIVATE_H
 #define GODWIT_XML_PARSER_PRIVATE_H
 
@@ -49,6 +50,8 @@ struct xml_parser {
 	size_t retries;
 };
 
+/* reader.c and tag.c */
+
 /* Sets expat's handlers. */
 void reader_attach(struct xml_parser *parser);
 /* Stops expat, unless it was stopped before. */
@@ -57,8 +60,28 @@ void reader_refuse(struct xml_parser *parser, enum xml_error error);
  * refusing it. */
 struct element *reader_tag(
     struct xml_parser *parser, const XML_Char *reported, const XML_Char **attributes);
+/* The namespace of an element inside the one being read, as a string that lives as long as the
+ * tree. Where it is not the parent's the writer has to name it, and that counts. */
+const char *reader_namespace(struct xml_parser *parser, struct span ns);
+/* Begins a child, in an arena of its own. */
+void reader_begin(struct xml_parser *parser);
+/* One element deeper; false if that is over a limit. */
+bool reader_descend(struct xml_parser *parser);
+/* The element whose children come next; then back to its parent. */
+void reader_enter(struct xml_parser *parser, struct element *element);
+void reader_leave(struct xml_parser *parser);
+/* Gives the child away. */
+void reader_report(struct xml_parser *parser);
 /* Forgets the child being read. */
 void reader_drop(struct xml_parser *parser);
+
+/* plain.c */
+
+/* Between stanzas: reads a child that begins with these bytes, if it is there as a whole and plain,
+ * and reports it; returns how many bytes it was, 0 if it is for expat. */
+size_t plain_read(struct xml_parser *parser, const char *bytes, size_t length);
+
+/* spare.c */
 
 /* Takes an expat that another stream has no need of; false if there is none that fits. */
 bool spare_take(struct xml_parser *parser);

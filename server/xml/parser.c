@@ -1,5 +1,5 @@
 /* parser.c - feeding expat, and the bounds on bytes; see parser.h. What expat reports becomes trees
- * in reader.c.
+ * in reader.c; what plain.c can read is not fed to it.
  *
  * Expat scans an unfinished tag again from its beginning with every piece that arrives, which costs
  * the square of its length if it comes byte by byte (CVE-2023-52425). Expat's own cure waits for
@@ -214,19 +214,33 @@ static size_t blank_length(const char *bytes, size_t length)
 	return blank;
 }
 
-/* Makes an expat, if there are bytes for one; returns how many of them are to be skipped. */
-static size_t wake(struct xml_parser *parser, const char *bytes, size_t length)
+/* Between stanzas of a stream, with nothing pending. */
+static bool can_rest(const struct xml_parser *parser)
+{
+	return !parser->busy && parser->stage == STAGE_STREAM && parser->error == XML_OK &&
+	       !parser->stopped && parser->events->choose == NULL &&
+	       xml_parser_pending(parser) == 0;
+}
+
+/* What can be read without expat; returns how many bytes. */
+static size_t read_plain(struct xml_parser *parser, const char *bytes, size_t length)
 {
 	size_t blank;
 
-	if (parser->stage == STAGE_HEADER) {
-		expat_make(parser);
+	if (!can_rest(parser))
 		return 0;
-	}
 	blank = blank_length(bytes, length);
-	if (blank < length)
+	return blank > 0 ? blank : plain_read(parser, bytes, length);
+}
+
+/* A part of the bytes, by expat. */
+static size_t read_piece(struct xml_parser *parser, const char *bytes, size_t length)
+{
+	if (parser->expat == NULL && parser->stage == STAGE_HEADER)
+		expat_make(parser);
+	else if (parser->expat == NULL)
 		expat_replay(parser);
-	return blank;
+	return feed_piece(parser, bytes, length);
 }
 
 enum xml_error xml_parser_feed(struct xml_parser *parser, const char *bytes, size_t length)
@@ -236,15 +250,11 @@ enum xml_error xml_parser_feed(struct xml_parser *parser, const char *bytes, siz
 		return parser->error;
 	if (xml_parser_pending(parser) > parser->limits.max_bytes)
 		parser->error = XML_LIMIT;
-	if (parser->expat == NULL) {
-		size_t skipped = wake(parser, bytes, length);
-
-		bytes += skipped;
-		length -= skipped;
-	}
 	while (length > 0 && parser->error == XML_OK && !parser->stopped) {
-		size_t done = feed_piece(parser, bytes, length);
+		size_t done = read_plain(parser, bytes, length);
 
+		if (done == 0)
+			done = read_piece(parser, bytes, length);
 		bytes += done;
 		length -= done;
 	}
@@ -256,20 +266,13 @@ enum xml_error xml_parser_feed(struct xml_parser *parser, const char *bytes, siz
 void xml_parser_stop(struct xml_parser *parser)
 {
 	parser->stopped = true;
-	if (parser->busy)
+	if (parser->busy && parser->expat != NULL)
 		XML_StopParser(parser->expat, XML_FALSE);
 }
 
 bool xml_parser_is_stopped(const struct xml_parser *parser)
 {
 	return parser->stopped;
-}
-
-static bool can_rest(const struct xml_parser *parser)
-{
-	return !parser->busy && parser->stage == STAGE_STREAM && parser->error == XML_OK &&
-	       !parser->stopped && parser->events->choose == NULL &&
-	       xml_parser_pending(parser) == 0;
 }
 
 void xml_parser_rest(struct xml_parser *parser)

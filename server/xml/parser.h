@@ -1,4 +1,5 @@
 /* parser.h - bytes to complete elements, bounded: the door to expat.
+ * What comes as a whole in plain syntax, as nearly everything does, is read without it (plain.c).
  * One parser reads one XML stream (RFC 6120 section 4): it reports the stream header, then every
  * complete first-level child as a tree in an arena of its own, then the end tag. What RFC 6120
  * section 11.1 forbids (DTD, entities, comments, processing instructions) stops it, and every bound
@@ -74,7 +75,8 @@ enum xml_error xml_parser_feed(struct xml_parser *parser, const char *bytes, siz
 void xml_parser_stop(struct xml_parser *parser);
 bool xml_parser_is_stopped(const struct xml_parser *parser);
 /* Between stanzas with nothing pending: gives expat's memory back (10 to 140 kB); the next bytes
- * make a new one that knows the namespaces of the stream header. Does nothing at any other time.
+ * that need one make a new one that knows the namespaces of the stream header. Does nothing at any
+ * other time.
  * Not from inside an event. */
 void xml_parser_rest(struct xml_parser *parser);
 /* The same where it costs next to nothing, as whoever needs an expat next can take this one:

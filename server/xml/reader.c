@@ -116,29 +116,59 @@ static void text_flush(struct xml_parser *parser)
 	text_clear(&parser->text);
 }
 
-static void child_begin(struct xml_parser *parser)
+void reader_begin(struct xml_parser *parser)
 {
 	parser->arena = arena_new(0);
-	parser->unit_at = (size_t)XML_GetCurrentByteIndex(parser->expat);
 	parser->elements = 0;
 	parser->ns_bytes = 0;
 }
 
-static void child_complete(struct xml_parser *parser)
+bool reader_descend(struct xml_parser *parser)
 {
-	size_t end = event_end(parser);
+	return ++parser->depth <= parser->limits.max_depth &&
+	       ++parser->elements <= parser->limits.max_elements;
+}
+
+void reader_enter(struct xml_parser *parser, struct element *element)
+{
+	if (parser->current == NULL)
+		parser->root = element;
+	else
+		element_add(parser->current, element);
+	parser->current = element;
+}
+
+void reader_leave(struct xml_parser *parser)
+{
+	parser->current = parser->current->parent;
+	parser->depth--;
+}
+
+void reader_report(struct xml_parser *parser)
+{
 	struct arena *arena = parser->arena;
 	struct element *root = parser->root;
 
-	if (end - parser->unit_at > parser->limits.max_bytes) {
+	parser->arena = NULL;
+	parser->root = NULL;
+	parser->events->element(parser->state, arena, root);
+}
+
+static void child_begin(struct xml_parser *parser)
+{
+	reader_begin(parser);
+	parser->unit_at = (size_t)XML_GetCurrentByteIndex(parser->expat);
+}
+
+static void child_complete(struct xml_parser *parser)
+{
+	if (event_end(parser) - parser->unit_at > parser->limits.max_bytes) {
 		reader_refuse(parser, XML_LIMIT);
 		return;
 	}
-	parser->arena = NULL;
-	parser->root = NULL;
 	if (parser->text.capacity > TEXT_KEEP_BYTES)
 		text_free(&parser->text);
-	parser->events->element(parser->state, arena, root);
+	reader_report(parser);
 }
 
 /* Whether the element that begins is dropped, with all that is in it. */
@@ -185,19 +215,13 @@ static void element_opened(
 	if (parser->arena == NULL)
 		child_begin(parser);
 	text_flush(parser);
-	if (++parser->depth > parser->limits.max_depth ||
-	    ++parser->elements > parser->limits.max_elements) {
+	if (!reader_descend(parser)) {
 		reader_refuse(parser, XML_LIMIT);
 		return;
 	}
 	element = reader_tag(parser, name, attributes);
-	if (element == NULL)
-		return;
-	if (parser->current == NULL)
-		parser->root = element;
-	else
-		element_add(parser->current, element);
-	parser->current = element;
+	if (element != NULL)
+		reader_enter(parser, element);
 }
 
 static void XMLCALL tag_opened(void *state, const XML_Char *name, const XML_Char **attributes)
@@ -234,8 +258,8 @@ static void XMLCALL tag_closed(void *state, const XML_Char *name)
 		return;
 	}
 	text_flush(parser);
-	parser->current = parser->current->parent;
-	if (--parser->depth == 0)
+	reader_leave(parser);
+	if (parser->depth == 0)
 		child_complete(parser);
 }
 

@@ -10,84 +10,76 @@
 
 /* A name as expat reports it, taken apart. */
 struct name {
-	const char *ns; /* not NUL-terminated */
-	size_t ns_length;
-	const char *local;
-	size_t local_length;
+	struct span ns, local;
 };
 
 static struct name name_split(const char *reported)
 {
-	size_t length = strlen(reported);
-	const char *separator = memchr(reported, NAME_SEPARATOR, length);
-	struct name name = { .local = reported, .local_length = length };
+	struct name name = { .local = span_of(reported) };
+	const char *separator = memchr(reported, NAME_SEPARATOR, name.local.length);
 
 	if (separator != NULL) {
-		name.ns = reported;
-		name.ns_length = (size_t)(separator - reported);
-		name.local = separator + 1;
-		name.local_length = length - name.ns_length - 1;
+		name.ns = (struct span){ reported, (size_t)(separator - reported) };
+		name.local.at = separator + 1;
+		name.local.length -= name.ns.length + 1;
 	}
 	return name;
 }
 
 static bool name_is_too_long(const struct xml_parser *parser, const struct name *name)
 {
-	return name->ns_length > parser->limits.max_name_bytes ||
-	       name->local_length > parser->limits.max_name_bytes;
+	return name->ns.length > parser->limits.max_name_bytes ||
+	       name->local.length > parser->limits.max_name_bytes;
 }
 
-/* The namespace as a string that lives as long as the tree: mostly no copy is made. Below the root,
- * where it is not the parent's, the writer has to name it, and that counts. */
-static const char *ns_intern(struct xml_parser *parser, const struct name *name)
+static bool is_xml_ns(struct span ns)
 {
-	const char *parent_ns = parser->current == NULL ? NULL : parser->current->ns;
-	const char *known;
+	return ns.length == strlen(XML_NS) && memcmp(ns.at, XML_NS, ns.length) == 0;
+}
 
-	if (name->ns_length == 0)
-		return "";
-	if (parent_ns != NULL && strncmp(parent_ns, name->ns, name->ns_length) == 0 &&
-	    parent_ns[name->ns_length] == '\0')
-		return parent_ns;
-	if (parent_ns != NULL)
-		parser->ns_bytes += name->ns_length;
-	known = namespace_known(name->ns, name->ns_length);
+/* Mostly no copy is made. */
+static const char *ns_keep(const struct xml_parser *parser, struct span ns)
+{
+	const char *known = namespace_known(ns.at, ns.length);
+
 	if (known == NULL)
-		return arena_strndup(parser->arena, name->ns, name->ns_length);
-	if (known == parser->mapped)
-		return NAMESPACE_CLIENT;
-	return known;
+		return arena_strndup(parser->arena, ns.at, ns.length);
+	return known == parser->mapped ? NAMESPACE_CLIENT : known;
 }
 
-static struct element *element_build(struct xml_parser *parser, const struct name *name)
+const char *reader_namespace(struct xml_parser *parser, struct span ns)
 {
-	struct element *element =
-	    arena_alloc(parser->arena, sizeof(*element) + name->local_length + 1);
-	char *local = (char *)(element + 1);
+	const char *parent_ns = parser->current == NULL ? NULL : parser->current->ns, *kept;
 
-	memcpy(local, name->local, name->local_length + 1);
-	*element = (struct element){ .name = local, .ns = ns_intern(parser, name) };
-	return element;
+	if (ns.length == 0)
+		return "";
+	if (parent_ns != NULL && strncmp(parent_ns, ns.at, ns.length) == 0 &&
+	    parent_ns[ns.length] == '\0')
+		return parent_ns;
+	kept = ns_keep(parser, ns);
+	if (parent_ns != NULL && strcmp(parent_ns, kept) != 0)
+		parser->ns_bytes += ns.length;
+	return kept;
 }
 
 static struct attribute *attribute_build(
     struct xml_parser *parser, const struct name *name, const char *value)
 {
-	size_t value_size = strlen(value) + 1, name_size = name->local_length + 1;
-	struct attribute *attribute =
-	    arena_alloc(parser->arena, sizeof(*attribute) + name_size + value_size);
-	char *bytes = (char *)(attribute + 1);
+	size_t length = strlen(value);
+	char *room;
+	struct attribute *attribute = attribute_new(parser->arena, name->local, length, &room);
 
-	memcpy(bytes, name->local, name_size);
-	memcpy(bytes + name_size, value, value_size);
-	*attribute = (struct attribute){ .name = bytes, .value = bytes + name_size };
-	if (name->ns_length == 0)
+	memcpy(room, value, length + 1);
+	if (name->ns.length == 0)
 		return attribute;
-	attribute->ns = namespace_known(name->ns, name->ns_length);
+	if (is_xml_ns(name->ns)) {
+		attribute->ns = XML_NS;
+		return attribute;
+	}
+	attribute->ns = namespace_known(name->ns.at, name->ns.length);
 	if (attribute->ns == NULL)
-		attribute->ns = arena_strndup(parser->arena, name->ns, name->ns_length);
-	if (strcmp(attribute->ns, XML_NS) != 0)
-		parser->ns_bytes += name->ns_length;
+		attribute->ns = arena_strndup(parser->arena, name->ns.at, name->ns.length);
+	parser->ns_bytes += name->ns.length;
 	return attribute;
 }
 
@@ -125,11 +117,12 @@ struct element *reader_tag(
 		return NULL;
 	}
 	/* An xml:element could not be written without a prefix, and means nothing to anybody. */
-	if (name.ns_length == strlen(XML_NS) && memcmp(name.ns, XML_NS, name.ns_length) == 0) {
+	if (is_xml_ns(name.ns)) {
 		reader_refuse(parser, XML_BAD_NAMESPACE_PREFIX);
 		return NULL;
 	}
-	element = element_build(parser, &name);
+	element = element_new_named(parser->arena, name.local);
+	element->ns = reader_namespace(parser, name.ns);
 	if (!attributes_build(parser, element, attributes)) {
 		reader_refuse(parser, XML_LIMIT);
 		return NULL;
