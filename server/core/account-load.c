@@ -5,7 +5,6 @@
 
 #include "core/account.h"
 #include "core/loader.h"
-#include "core/pause.h"
 #include "core/roster.h"
 #include "core/session.h"
 #include "loop/timer.h"
@@ -105,15 +104,6 @@ void account_overtake(struct account *account)
 		account->is_overtaken = true;
 }
 
-bool account_awaits_rows(struct account *account)
-{
-	if (!account->is_stale && account->loads == 0)
-		return false;
-	if (account->pause == NULL)
-		account->pause = pause_new(account);
-	return !pause_is_over(account->pause);
-}
-
 bool account_can_go_on(const struct account *account)
 {
 	return account->phase == ACCOUNT_READY && account->session_count > 0;
@@ -166,8 +156,6 @@ static void account_loaded(struct account *account)
 	if (account->is_overtaken)
 		account_set_stale(account);
 	account_tell_waiters(account);
-	if (!account->is_stale)
-		pause_free(&account->pause);
 	account_run_waiting(account);
 	if (account->load_rc == RC_OK)
 		stale_load_more();

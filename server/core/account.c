@@ -9,7 +9,6 @@
 #include "core/everybody.h"
 #include "core/home.h"
 #include "core/loader.h"
-#include "core/pause.h"
 #include "core/roster.h"
 #include "core/router.h"
 #include "core/session.h"
@@ -311,7 +310,6 @@ void account_set_gone(struct account *account)
 	account->phase = ACCOUNT_GONE;
 	if (hash_get(cache.all, account->jid->text, jid_bare_length(account->jid)) == account)
 		hash_remove(cache.all, account->jid->text, jid_bare_length(account->jid));
-	pause_free(&account->pause);
 	account_run_waiting(account);
 	account_unref(account);
 }
@@ -365,11 +363,6 @@ void accounts_start(void)
 
 void accounts_stop(void)
 {
-	struct account *account;
-	size_t cursor = 0;
-
-	while ((account = accounts_next(&cursor)) != NULL)
-		pause_free(&account->pause);
 	later_cancel(&cache.trim);
 	loads_stop();
 	while (!TAILQ_EMPTY(&cache.idle))

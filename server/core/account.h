@@ -14,7 +14,6 @@
 #include "core/turns.h"
 
 struct backlog;
-struct pause;
 struct roster;
 struct session;
 struct stanza;
@@ -54,7 +53,6 @@ struct account {
 	bool is_stale;   /* memory may not be what the database has: to be loaded again */
 	/* What is being loaded may be older than memory, or than what others have written since. */
 	bool is_overtaken;
-	struct pause *pause; /* until that has been read, if somebody waits for it */
 	enum rc load_rc;
 	struct session_list sessions;
 	unsigned session_count;
@@ -102,10 +100,6 @@ void account_unblock(struct account *account);
 /* Somebody else has changed rows of this account (bare JID, at home here): if it is in memory it is
  * loaded again soon. Sessions of one that is deleted or disabled then end. */
 void account_changed(const struct jid *jid);
-/* Whether memory may not be what the database has. If so, what others send to this account is held
- * back until it has been read, for a second at most; the task of the caller is to be queued again.
- */
-bool account_awaits_rows(struct account *account);
 /* A task of it is about to write what memory has already: a load under way may bring older rows. */
 void account_overtake(struct account *account);
 /* Marks it deleted: sessions end, waiting tasks run and find it gone. */

@@ -69,17 +69,11 @@ static void router_nobody(struct task *task)
 		task_fail(task, RC_SERVICE_UNAVAILABLE);
 }
 
-/* The account is loaded, as far as it exists. The state of a subscription is what its row says,
- * which somebody may just have changed. */
+/* The account is loaded, as far as it exists. */
 static void router_reached(struct task *task)
 {
 	const struct jid *to = stanza_to(task->stanza);
 
-	if (stanza_kind(task->stanza) == STANZA_PRESENCE &&
-	    presence_is_subscription(task->stanza) && account_awaits_rows(task->account)) {
-		account_queue(task->account, task, router_reached);
-		return;
-	}
 	switch (task->account->phase) {
 	case ACCOUNT_READY:
 		task_continue(task,

@@ -1,16 +1,28 @@
 /* subscription-removal.c - telling contacts of a roster row that somebody else has deleted, or in
- * which a subscription has ended. */
+ * which a subscription has ended. A contact of ours is told when its own rows, which may have been
+ * changed in the same moment, have been read. */
 #include "core/subscription-removal.h"
 
+#include "core/account.h"
 #include "core/config.h"
 #include "core/home.h"
 #include "core/module.h"
 #include "core/presence.h"
 #include "core/subscription-state.h"
+#include "loop/worker.h"
 
 struct removal {
 	struct jid *owner, *contact;
 	struct subscription_state state;
+};
+
+/* What a contact of ours is told, on its way to its home. */
+struct news {
+	struct mail mail;
+	struct account_waiter waiter;
+	struct jid *owner, *contact;
+	enum stanza_type type;
+	bool is_second; /* it has waited for a load before */
 };
 
 /* Both sides at one moment, the owner's first: with or without a row. */
@@ -23,6 +35,7 @@ static const struct statement sides_select = STATEMENT(
     " ORDER BY s.number");
 
 static store_done sides_looked_up;
+static void news_arrived(struct mail *mail);
 
 void subscription_removed(
     const struct jid *owner, const struct jid *contact, struct subscription_state state)
@@ -56,10 +69,19 @@ static struct subscription_state side_at(const struct store_result *rows, size_t
 static void removal_tell(
     const struct removal *removal, enum stanza_type type, const struct subscription_state *theirs)
 {
-	if (config_serves(home_config(), removal->contact) &&
-	    !subscription_inbound(*theirs, type).pass)
+	struct news *news;
+
+	if (!config_serves(home_config(), removal->contact)) {
+		presence_send(type, removal->owner, removal->contact);
 		return;
-	presence_send(type, removal->owner, removal->contact);
+	}
+	if (!subscription_inbound(*theirs, type).pass)
+		return;
+	news = mem_alloc(sizeof *news);
+	*news = (struct news){ .owner = jid_copy_heap(removal->owner),
+		.contact = jid_copy_heap(removal->contact),
+		.type = type };
+	worker_post(home_of(removal->contact), &news->mail, news_arrived);
 }
 
 /* What is there again, from the same transaction or since, is meant to go on; so is what was asked
@@ -89,4 +111,40 @@ static void sides_looked_up(const struct store_result *result, void *state)
 	jid_free(&removal->owner);
 	jid_free(&removal->contact);
 	mem_free(removal);
+}
+
+/* ---- at the contact's home ---- */
+
+static void news_tell(struct news *news)
+{
+	presence_send(news->type, news->owner, news->contact);
+	jid_free(&news->owner);
+	jid_free(&news->contact);
+	mem_free(news);
+}
+
+/* What was being loaded when they arrived may have been older; what is loaded after that is not. */
+static void news_account_loaded(struct account_waiter *waiter, struct account *account)
+{
+	struct news *news = CONTAINER_OF(waiter, struct news, waiter);
+
+	if (!account->is_stale || news->is_second) {
+		news_tell(news);
+		return;
+	}
+	news->is_second = true;
+	account_login(account, waiter);
+}
+
+static void news_arrived(struct mail *mail)
+{
+	struct news *news = CONTAINER_OF(mail, struct news, mail);
+	struct account *account = account_peek(news->contact);
+
+	if (account == NULL || !(account->is_stale || account->loads > 0)) {
+		news_tell(news);
+		return;
+	}
+	news->waiter.loaded = news_account_loaded;
+	account_login(account, &news->waiter);
 }
