@@ -3,6 +3,8 @@
 #ifndef GODWIT_XML_BYTES_H
 #define GODWIT_XML_BYTES_H
 
+#include <stdbool.h>
+
 enum byte_kind {
 	BYTE_BEGINS_NAME = 1, /* in ASCII, without the colon */
 	BYTE_IN_NAME = 2,     /* the same */
@@ -14,10 +16,9 @@ enum byte_kind {
 
 extern const unsigned char byte_kinds[256];
 
-/* Whether it is one of these kinds, or'ed together. */
-static inline int byte_is(char byte, unsigned kinds)
+static inline bool byte_is(char byte, enum byte_kind kind)
 {
-	return (byte_kinds[(unsigned char)byte] & kinds) != 0;
+	return (byte_kinds[(unsigned char)byte] & kind) != 0;
 }
 
 #endif

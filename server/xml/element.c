@@ -384,10 +384,6 @@ struct collected {
 	unsigned events;
 };
 
-static void header_ignored(void *state, const struct element *header)
-{
-}
-
 static void element_collected(void *state, struct arena *arena, struct element *element)
 {
 	struct collected *collected = state;
@@ -407,13 +403,11 @@ static void end_collected(void *state)
 struct element *element_parse(struct arena *arena, const char *bytes, size_t length)
 {
 	static const struct xml_limits limits = { INT_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX };
-	static const struct xml_events events = { header_ignored, element_collected,
-		end_collected };
+	static const struct xml_events events = { NULL, element_collected, end_collected };
 	struct collected collected = { .arena = arena };
-	struct xml_parser *parser = xml_parser_new(&limits, &events, &collected);
-	bool complete = xml_parser_feed(parser, "<x>", 3) == XML_OK &&
-	                xml_parser_feed(parser, bytes, length) == XML_OK &&
-	                xml_parser_pending(parser) == 0;
+	struct xml_parser *parser = xml_parser_new_headless(&limits, &events, &collected);
+	bool complete =
+	    xml_parser_feed(parser, bytes, length) == XML_OK && xml_parser_pending(parser) == 0;
 
 	xml_parser_free(&parser);
 	return complete && collected.events == 1 ? collected.element : NULL;

@@ -63,6 +63,9 @@ struct xml_events {
 /* `events` is lent for the parser's life. */
 struct xml_parser *xml_parser_new(
     const struct xml_limits *limits, const struct xml_events *events, void *state);
+/* One for elements without a stream around them, in no namespace: `opened` is not called. */
+struct xml_parser *xml_parser_new_headless(
+    const struct xml_limits *limits, const struct xml_events *events, void *state);
 /* Never call it from inside an event: stop, and free later. Accepts a pointer to NULL. */
 void xml_parser_free(struct xml_parser **parser);
 /* Takes effect at once; meant for between stanzas. */
