@@ -4,6 +4,7 @@
 #define GODWIT_XML_BYTES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum byte_kind {
 	BYTE_BEGINS_NAME = 1, /* in ASCII, without the colon */
@@ -20,5 +21,8 @@ static inline bool byte_is(char byte, enum byte_kind kind)
 {
 	return (byte_kinds[(unsigned char)byte] & kind) != 0;
 }
+
+/* How many bytes at the beginning are all of this kind. */
+size_t byte_run(const char *bytes, size_t length, enum byte_kind kind);
 
 #endif

@@ -94,8 +94,7 @@ static char *characters_read(struct span in, bool is_text, char *to)
 	size_t length;
 
 	for (; at < end; at += length) {
-		for (length = 0; at + length < end && byte_is(at[length], BYTE_AS_IS);)
-			length++;
+		length = byte_run(at, (size_t)(end - at), BYTE_AS_IS);
 		meaning = (struct span){ at, length };
 		if (length == 0)
 			length = special_read(in, at, is_text, &meaning);
@@ -179,9 +178,8 @@ static bool declaration_take(struct plain *plain, struct element *element, struc
 {
 	if (span_is(ns, XML_NS) || span_is(ns, "http://www.w3.org/2000/xmlns/"))
 		return false;
-	for (size_t i = 0; i < ns.length; i++)
-		if (!byte_is(ns.at[i], BYTE_AS_IS))
-			return false;
+	if (byte_run(ns.at, ns.length, BYTE_AS_IS) < ns.length)
+		return false;
 	return namespace_take(plain, element, ns);
 }
 

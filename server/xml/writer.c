@@ -39,17 +39,17 @@ static const char *escape_of(char byte)
 /* Bytes of the kind are written as they are. */
 static void escape(struct text *out, const char *bytes, size_t length, enum byte_kind kind)
 {
-	const char *end = bytes + length;
+	while (length > 0) {
+		size_t run = byte_run(bytes, length, kind);
 
-	while (bytes < end) {
-		const char *from = bytes;
-
-		while (bytes < end && byte_is(*bytes, kind))
-			bytes++;
-		if (bytes > from)
-			text_append(out, from, (size_t)(bytes - from));
-		if (bytes < end)
-			text_puts(out, escape_of(*bytes++));
+		if (run > 0) {
+			text_append(out, bytes, run);
+		} else {
+			text_puts(out, escape_of(*bytes));
+			run = 1;
+		}
+		bytes += run;
+		length -= run;
 	}
 }
 

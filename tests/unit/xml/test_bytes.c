@@ -43,11 +43,26 @@ static void test_characters(void **state)
 	}
 }
 
+/* One that is of another kind, at each place, and none. */
+static void test_run(void **state)
+{
+	char bytes[24];
+
+	for (size_t length = 0; length <= sizeof(bytes); length++)
+		for (size_t at = 0; at <= length; at++) {
+			memset(bytes, 'a', sizeof(bytes));
+			if (at < length)
+				bytes[at] = '<';
+			assert_int_equal(byte_run(bytes, length, BYTE_IN_TEXT), at);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_characters),
+		cmocka_unit_test(test_run),
 	};
 
 	return cmocka_run_group_tests_name("bytes", tests, NULL, NULL);
