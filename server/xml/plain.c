@@ -208,14 +208,19 @@ static bool is_repeated(const struct span *names, size_t count)
 	return false;
 }
 
+/* Or that of the bytes. */
+static bool is_at_tag_end(const struct plain *plain)
+{
+	return plain->at == plain->end || *plain->at == '/' || *plain->at == '>';
+}
+
 static bool attributes_read(struct plain *plain, struct element *element)
 {
 	struct span names[MAX_ATTRIBUTES], value;
 	struct attribute **at = &element->attributes;
 	size_t count = 0, max = plain->parser->limits.max_attributes;
 
-	while (
-	    skip_blank(plain) && plain->at < plain->end && *plain->at != '/' && *plain->at != '>') {
+	while (skip_blank(plain) && !is_at_tag_end(plain)) {
 		if (count == max || count == MAX_ATTRIBUTES ||
 		    !attribute_name_read(plain, &names[count++]) || is_repeated(names, count) ||
 		    !value_read(plain, &value))
@@ -234,7 +239,8 @@ static bool attributes_read(struct plain *plain, struct element *element)
 
 /* ---- the tree ---- */
 
-/* From behind its '<'. */
+/* From behind its '<'. Where no prefix stands for a namespace, all that have to be written were in
+ * the bytes that came, whose number is bounded. */
 static bool start_tag_read(struct plain *plain)
 {
 	struct xml_parser *parser = plain->parser;
@@ -248,7 +254,7 @@ static bool start_tag_read(struct plain *plain)
 		element->ns = parser->current->ns;
 	else if (!namespace_take(plain, element, span_of(xml_parser_content_ns(parser))))
 		return false;
-	if (!attributes_read(plain, element) || parser->ns_bytes > parser->limits.max_bytes)
+	if (!attributes_read(plain, element))
 		return false;
 	reader_enter(parser, element);
 	if (skip_byte(plain, '/'))
