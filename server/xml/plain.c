@@ -148,19 +148,26 @@ static bool attribute_name_read(struct plain *plain, struct span *name_out)
 		return true;
 	plain->at += suffix.length;
 	name_out->length += suffix.length;
-	return true;
+	return strlen(XML_NS) <= plain->parser->limits.max_name_bytes;
 }
 
 static bool value_read(struct plain *plain, struct span *value_out)
 {
-	const char *quote = plain->at + 1, *to;
+	const char *from, *to;
+	char quote = '\'';
 
-	if (plain->end - plain->at < 2 || quote[-1] != '=' || (*quote != '\'' && *quote != '"'))
+	if (!skip_byte(plain, '='))
 		return false;
-	to = memchr(quote + 1, *quote, (size_t)(plain->end - quote - 1));
+	if (!skip_byte(plain, quote)) {
+		quote = '"';
+		if (!skip_byte(plain, quote))
+			return false;
+	}
+	from = plain->at;
+	to = memchr(from, quote, (size_t)(plain->end - from));
 	if (to == NULL)
 		return false;
-	*value_out = (struct span){ quote + 1, (size_t)(to - quote - 1) };
+	*value_out = (struct span){ from, (size_t)(to - from) };
 	plain->at = to + 1;
 	return true;
 }
