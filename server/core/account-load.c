@@ -149,6 +149,8 @@ void account_leave_turn(struct account *account)
 /* The last query has answered: the account is known, or known not to exist. */
 static void account_loaded(struct account *account)
 {
+	bool is_answered = account->load_rc == RC_OK;
+
 	loads.loading--;
 	account_leave_turn(account);
 	if (account->phase != ACCOUNT_GONE)
@@ -157,7 +159,7 @@ static void account_loaded(struct account *account)
 		account_set_stale(account);
 	account_tell_waiters(account);
 	account_run_waiting(account);
-	if (account->load_rc == RC_OK)
+	if (is_answered)
 		stale_load_more();
 	account_unref(account);
 }

@@ -310,6 +310,8 @@ void account_set_gone(struct account *account)
 	account->phase = ACCOUNT_GONE;
 	if (hash_get(cache.all, account->jid->text, jid_bare_length(account->jid)) == account)
 		hash_remove(cache.all, account->jid->text, jid_bare_length(account->jid));
+	/* No load tells those whose turn was given up. */
+	account_tell_waiters(account);
 	account_run_waiting(account);
 	account_unref(account);
 }
