@@ -785,7 +785,8 @@ def chat(federation, relays, count):
       timeout=120)
 def _():
     chance = random.Random(SEED)
-    with Federation(ONE, TWO, settings="bidi = false") as federation:
+    # Who writes is not held up by a link that is away: all may come to wait for it.
+    with Federation(ONE, TWO, settings="bidi = false queue_stanzas = 2000") as federation:
         with Relay(federation.servers[ONE].ports["s2s"], lambda: chance.randrange(25000, 80000)) as to_one, \
                 Relay(federation.servers[TWO].ports["s2s"], lambda: chance.randrange(25000, 80000)) as to_two:
             federation.route(ONE, to_one.port)
