@@ -43,6 +43,11 @@ static inline struct span span_of(const char *string)
 	return (struct span){ string, string == NULL ? 0 : strlen(string) };
 }
 
+static inline bool span_equal(struct span a, struct span b)
+{
+	return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
+}
+
 /* A JSON string, in quotes; `string` NULL: null. */
 void text_put_json(struct text *text, const char *string);
 

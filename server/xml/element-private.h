@@ -40,6 +40,10 @@ struct element *element_new_named(struct arena *arena, struct span name);
  * NUL, and is for the caller to write there. */
 struct attribute *attribute_new(
     struct arena *arena, struct span name, size_t value_bytes, char **value_out);
+/* Adds a piece of text at the end, with room for `length` bytes and a NUL, for the caller to write
+ * there; `text_length` says how many they are. */
+struct element *element_add_room(
+    struct arena *arena, struct element *parent, size_t length, char **text_out);
 /* Adds a piece of text (not empty) at the end, copied. */
 struct element *element_add_bytes(
     struct arena *arena, struct element *parent, const char *bytes, size_t length);

@@ -115,16 +115,25 @@ struct element *element_add_new(
 	return child;
 }
 
+struct element *element_add_room(
+    struct arena *arena, struct element *parent, size_t length, char **text_out)
+{
+	struct element *node = arena_alloc(arena, sizeof(*node) + length + 1);
+
+	*text_out = (char *)(node + 1);
+	*node = (struct element){ .text = *text_out, .text_length = length };
+	element_add(parent, node);
+	return node;
+}
+
 struct element *element_add_bytes(
     struct arena *arena, struct element *parent, const char *bytes, size_t length)
 {
-	struct element *node = arena_alloc(arena, sizeof(*node) + length + 1);
-	char *text = (char *)(node + 1);
+	char *text;
+	struct element *node = element_add_room(arena, parent, length, &text);
 
 	memcpy(text, bytes, length);
 	text[length] = '\0';
-	*node = (struct element){ .text = text, .text_length = length };
-	element_add(parent, node);
 	return node;
 }
 

@@ -233,7 +233,7 @@ static bool can_rest(const struct xml_parser *parser)
 }
 
 /* What can be read without expat; returns how many bytes. */
-static size_t read_plain(struct xml_parser *parser, const char *bytes, size_t length)
+static size_t read_without_expat(struct xml_parser *parser, const char *bytes, size_t length)
 {
 	size_t blank;
 
@@ -244,7 +244,7 @@ static size_t read_plain(struct xml_parser *parser, const char *bytes, size_t le
 }
 
 /* A part of the bytes, by expat. */
-static size_t read_piece(struct xml_parser *parser, const char *bytes, size_t length)
+static size_t read_by_expat(struct xml_parser *parser, const char *bytes, size_t length)
 {
 	if (parser->expat == NULL && parser->stage == STAGE_HEADER)
 		expat_make(parser);
@@ -261,10 +261,10 @@ enum xml_error xml_parser_feed(struct xml_parser *parser, const char *bytes, siz
 	if (xml_parser_pending(parser) > parser->limits.max_bytes)
 		parser->error = XML_LIMIT;
 	while (length > 0 && parser->error == XML_OK && !parser->stopped) {
-		size_t done = read_plain(parser, bytes, length);
+		size_t done = read_without_expat(parser, bytes, length);
 
 		if (done == 0)
-			done = read_piece(parser, bytes, length);
+			done = read_by_expat(parser, bytes, length);
 		bytes += done;
 		length -= done;
 	}

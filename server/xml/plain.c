@@ -26,11 +26,6 @@ struct plain {
 
 /* ---- characters ---- */
 
-static bool span_is(struct span span, const char *text)
-{
-	return span.length == strlen(text) && memcmp(span.at, text, span.length) == 0;
-}
-
 static bool begins_with(const char *at, const char *end, struct span text)
 {
 	return (size_t)(end - at) >= text.length && memcmp(at, text.at, text.length) == 0;
@@ -144,7 +139,7 @@ static bool attribute_name_read(struct plain *plain, struct span *name_out)
 
 	if (!name_read(plain, name_out))
 		return false;
-	if (!span_is(*name_out, "xml") || !begins_with(plain->at, plain->end, suffix))
+	if (!span_equal(*name_out, span_of("xml")) || !begins_with(plain->at, plain->end, suffix))
 		return true;
 	plain->at += suffix.length;
 	name_out->length += suffix.length;
@@ -183,7 +178,8 @@ static bool namespace_take(struct plain *plain, struct element *element, struct 
 /* xmlns='...'. Two namespaces cannot be declared (Namespaces in XML 1.0 section 3). */
 static bool declaration_take(struct plain *plain, struct element *element, struct span ns)
 {
-	if (span_is(ns, XML_NS) || span_is(ns, "http://www.w3.org/2000/xmlns/"))
+	if (span_equal(ns, span_of(XML_NS)) ||
+	    span_equal(ns, span_of("http://www.w3.org/2000/xmlns/")))
 		return false;
 	if (byte_run(ns.at, ns.length, BYTE_AS_IS) < ns.length)
 		return false;
@@ -193,7 +189,7 @@ static bool declaration_take(struct plain *plain, struct element *element, struc
 static bool attribute_take(
     struct plain *plain, struct attribute **at, struct span name, struct span value)
 {
-	bool is_lang = span_is(name, "xml:lang");
+	bool is_lang = span_equal(name, span_of("xml:lang"));
 	char *room;
 
 	*at = attribute_new(
@@ -206,11 +202,8 @@ static bool attribute_take(
 /* Whether the last name is among those before it. */
 static bool is_repeated(const struct span *names, size_t count)
 {
-	const struct span *last = &names[count - 1];
-
 	for (size_t i = 0; i < count - 1; i++)
-		if (names[i].length == last->length &&
-		    memcmp(names[i].at, last->at, last->length) == 0)
+		if (span_equal(names[i], names[count - 1]))
 			return true;
 	return false;
 }
@@ -232,7 +225,7 @@ static bool attributes_read(struct plain *plain, struct element *element)
 		    !attribute_name_read(plain, &names[count++]) || is_repeated(names, count) ||
 		    !value_read(plain, &value))
 			return false;
-		if (span_is(names[count - 1], "xmlns")) {
+		if (span_equal(names[count - 1], span_of("xmlns"))) {
 			if (!declaration_take(plain, element, value))
 				return false;
 			continue;
@@ -274,7 +267,7 @@ static bool end_tag_read(struct plain *plain)
 {
 	struct span name;
 
-	if (!name_read(plain, &name) || !span_is(name, plain->parser->current->name))
+	if (!name_read(plain, &name) || !span_equal(name, span_of(plain->parser->current->name)))
 		return false;
 	skip_blank(plain);
 	reader_leave(plain->parser);
@@ -287,17 +280,15 @@ static bool text_read(struct plain *plain)
 	const char *to = memchr(plain->at, '<', (size_t)(plain->end - plain->at));
 	struct span in = { plain->at, to == NULL ? 0 : (size_t)(to - plain->at) };
 	struct element *node;
-	char *text, *end;
+	char *room, *end;
 
 	if (in.length == 0)
 		return to != NULL;
-	node = arena_alloc(plain->parser->arena, sizeof(*node) + in.length + 1);
-	text = (char *)(node + 1);
-	end = characters_read(in, true, text);
+	node = element_add_room(plain->parser->arena, plain->parser->current, in.length, &room);
+	end = characters_read(in, true, room);
 	if (end == NULL)
 		return false;
-	*node = (struct element){ .text = text, .text_length = (size_t)(end - text) };
-	element_add(plain->parser->current, node);
+	node->text_length = (size_t)(end - room);
 	plain->at = to;
 	return true;
 }

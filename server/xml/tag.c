@@ -32,11 +32,6 @@ static bool name_is_too_long(const struct xml_parser *parser, const struct name 
 	       name->local.length > parser->limits.max_name_bytes;
 }
 
-static bool is_xml_ns(struct span ns)
-{
-	return ns.length == strlen(XML_NS) && memcmp(ns.at, XML_NS, ns.length) == 0;
-}
-
 /* Mostly no copy is made. */
 static const char *ns_keep(const struct xml_parser *parser, struct span ns)
 {
@@ -72,7 +67,7 @@ static struct attribute *attribute_build(
 	memcpy(room, value, length + 1);
 	if (name->ns.length == 0)
 		return attribute;
-	if (is_xml_ns(name->ns)) {
+	if (span_equal(name->ns, span_of(XML_NS))) {
 		attribute->ns = XML_NS;
 		return attribute;
 	}
@@ -117,7 +112,7 @@ struct element *reader_tag(
 		return NULL;
 	}
 	/* An xml:element could not be written without a prefix, and means nothing to anybody. */
-	if (is_xml_ns(name.ns)) {
+	if (span_equal(name.ns, span_of(XML_NS))) {
 		reader_refuse(parser, XML_BAD_NAMESPACE_PREFIX);
 		return NULL;
 	}

@@ -361,9 +361,19 @@ static void test_time(void **state)
 	arena_free(&arena);
 }
 
+static void test_span_equal(void **state)
+{
+	assert_true(span_equal(span_of("abc"), (struct span){ "abcd", 3 }));
+	assert_true(span_equal(span_of(NULL), span_of("")));
+	assert_false(span_equal(span_of("abc"), span_of("abd")));
+	assert_false(span_equal(span_of("abc"), span_of("abcd")));
+	assert_false(span_equal(span_of(""), span_of("a")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_span_equal),
 		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_printf),
